@@ -1,0 +1,1 @@
+#include "Pch.h" // the library that owns the precompiled header
