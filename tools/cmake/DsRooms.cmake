@@ -27,3 +27,18 @@ function(ds_tablegen td output)
   add_custom_target(${tgt} DEPENDS ${out})
   add_dependencies(DsTablegen ${tgt})
 endfunction()
+
+# ds_tool(<name> LINK <libs>...): a compiler tool, <name>.cpp in this folder.
+function(ds_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_executable(${name} ${sources})
+  # The precompiled header was made with -fPIC; CMake would give executables -fPIE.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fPIC ${DS_MLIR_FLAGS})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR}/include)
+  target_include_directories(${name} SYSTEM PRIVATE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK})
+  target_precompile_headers(${name} REUSE_FROM DsPch)
+  add_dependencies(${name} DsTablegen)
+endfunction()

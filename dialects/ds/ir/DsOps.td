@@ -1,0 +1,10 @@
+// All ops of the dialect, by theme.
+include "dialects/ds/ir/DsBase.td"
+include "dialects/ds/ir/DsDataOps.td"
+include "dialects/ds/ir/DsElementwiseOps.td"
+include "dialects/ds/ir/DsShapeOps.td"
+include "dialects/ds/ir/DsIndexingOps.td"
+include "dialects/ds/ir/DsReduceOps.td"
+include "dialects/ds/ir/DsLinearOps.td"
+include "dialects/ds/ir/DsNormOps.td"
+include "dialects/ds/ir/DsImageOps.td"
