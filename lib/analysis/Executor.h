@@ -1,0 +1,19 @@
+// How passes run code without knowing who runs it; the pipeline injects an implementation.
+#pragma once
+#include "lib/analysis/TensorValue.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mlir::ds {
+
+class Executor {
+public:
+  virtual ~Executor() = default;
+  // Runs `func` on one tensor per argument and gives one per result. Argument shapes fit the argument types (`?` takes any size).
+  // On failure an error has been emitted at the op that failed.
+  virtual FailureOr<SmallVector<Tensor>> run(func::FuncOp func, ArrayRef<Tensor> arguments) = 0;
+  // One op without regions on known operands; `index` operands and results are rank-0 tensors of type index. Gives failure,
+  // silently, for ops it does not know.
+  virtual FailureOr<SmallVector<Tensor>> evaluate(Operation *op, ArrayRef<Tensor> operands) = 0;
+};
+
+} // namespace mlir::ds
