@@ -1,0 +1,175 @@
+// Kernel ops: what a group may contain besides linalg and tensor ops. A kernel group holds one of them.
+#ifndef DSK_OPS
+#define DSK_OPS
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Dsk_Dialect : Dialect {
+  let name = "dsk";
+  let cppNamespace = "::mlir::dsk";
+  let summary = "Kernels and launch-list ops: the vocabulary of the stop `groups`.";
+  let description = [{
+    Values are tensors without side effects; the target decides buffers. Every tensor that lives between two groups is
+    contiguous and row-major. Images are channels last, filters packed into panels of 16 columns:
+    a matrix [K, N] becomes [ceil(N/16), K, 16], zero-padded.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+class Dsk_Op<string mnemonic, list<Trait> traits = [Pure]> : Op<Dsk_Dialect, mnemonic, traits>;
+def Dsk_Tensor : RankedTensorOf<[AnyFloat, AnySignlessInteger, UI8, UI16, UI32, UI64]>;
+def Dsk_Scalar : AnyTypeOf<[Index, AnyFloat, AnySignlessInteger]>;
+def Dsk_F32Tensor : RankedTensorOf<[F32]>;
+
+class Dsk_Enum<string name, list<string> cases> : I32EnumAttr<name, "", !foreach(i, !range(!size(cases)),
+    I32EnumAttrCase<cases[i], i>)> {
+  let cppNamespace = "::mlir::dsk";
+  let genSpecializedAttr = 0;
+}
+class Dsk_EnumAttr<EnumAttrInfo e, string mnemonic> : EnumAttr<Dsk_Dialect, e, mnemonic>;
+def Dsk_PoolKind : Dsk_Enum<"PoolKind", ["max", "avg"]>;
+def Dsk_PoolKindAttr : Dsk_EnumAttr<Dsk_PoolKind, "pool_kind">;
+def Dsk_ScanKind : Dsk_Enum<"ScanKind", ["sum", "prod"]>;
+def Dsk_ScanKindAttr : Dsk_EnumAttr<Dsk_ScanKind, "scan_kind">;
+def Dsk_ScatterKind : Dsk_Enum<"ScatterKind", ["set", "add", "mul", "max", "min"]>;
+def Dsk_ScatterKindAttr : Dsk_EnumAttr<Dsk_ScatterKind, "scatter_kind">;
+def Dsk_FailCode : Dsk_Enum<"FailCode", ["ok", "shape", "index", "memory", "value"]>;
+def Dsk_FailCodeAttr : Dsk_EnumAttr<Dsk_FailCode, "fail_code">;
+
+//--- Launch list -----------------------------------------------------------------------------------------------------
+
+def Dsk_WeightOp : Dsk_Op<"weight"> {
+  let summary = "Weight `index` of the package: result `index` of the weight program `@weights`.";
+  let arguments = (ins I64Attr:$index);
+  let results = (outs Dsk_Tensor:$result);
+  let assemblyFormat = "$index attr-dict `:` type($result)";
+}
+def Dsk_RawWeightOp : Dsk_Op<"raw_weight"> {
+  let summary = "Weight bytes of the model's files, as `ds.weight`; only in `@weights`.";
+  let arguments = (ins StrAttr:$name, StrAttr:$file, I64Attr:$offset, I64Attr:$length);
+  let results = (outs Dsk_Tensor:$result);
+  let assemblyFormat = "$name `file` $file `offset` $offset `length` $length attr-dict `:` type($result)";
+}
+def Dsk_ReshapeOp : Dsk_Op<"reshape"> {
+  let summary = "The same elements in row-major order, in another shape; no code, the same buffer.";
+  let description = [{
+    C1: one size operand per dynamic size of the result. C2: equal numbers of elements where both are known.
+    ```mlir
+    %1 = dsk.reshape %0 sizes(%n) : tensor<?x8xf32> -> tensor<?x2x4xf32>
+    ```
+  }];
+  let arguments = (ins Dsk_Tensor:$input, Variadic<Index>:$sizes);
+  let results = (outs Dsk_Tensor:$result);
+  let assemblyFormat = "$input (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+//--- Inside groups ---------------------------------------------------------------------------------------------------
+
+def Dsk_CheckOp : Dsk_Op<"check", []> {
+  let summary = "Records failure `code` with numbers a and b unless `ok`; allowed in bodies of linalg.generic, too.";
+  let description = [{
+    Execution goes on (so what follows must be safe: clamp an index that is out of range); the run ends with the error.
+    ```mlir
+    dsk.check %inside, index, %i, %bound
+    ```
+  }];
+  let arguments = (ins I1:$ok, Dsk_FailCodeAttr:$code, Index:$a, Index:$b);
+  let results = (outs);
+  let assemblyFormat = "$ok `,` $code `,` $a `,` $b attr-dict";
+}
+
+def Dsk_MatmulOp : Dsk_Op<"matmul"> {
+  let summary = "C[b,i,j] = sum_k A[b,i,k] B[b,k,j] in f32; the launch point of the matmul kernel.";
+  let description = [{
+    A is [M, K] or [batch, M, K] (rows and columns exchanged if `transpose_a`). B is [K, N] or [batch, K, N] (exchanged if
+    `transpose_b`), or packed panels [ceil(N/16), K, 16] when `packed_n` gives N (then shared by all batches).
+    The result is [batch, M, N] if an operand has a batch, else [M, N]. A batch of static size 1 repeats.
+    C1: f32. C2: ranks as above. C3: K agrees.
+    ```mlir
+    %c = dsk.matmul %a, %b {packed_n = 48 : i64} : (tensor<?x64xf32>, tensor<3x64x16xf32>) -> tensor<?x48xf32>
+    ```
+  }];
+  let arguments = (ins Dsk_F32Tensor:$lhs, Dsk_F32Tensor:$rhs, OptionalAttr<I64Attr>:$packed_n, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
+  let results = (outs Dsk_F32Tensor:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+class Dsk_WindowOp<string mnemonic> : Dsk_Op<mnemonic> {
+  let results = (outs Dsk_F32Tensor:$result);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+// kernel, strides, dilations: [h, w]. pads: [top, left, bottom, right].
+def Dsk_ConvOp : Dsk_WindowOp<"conv"> {
+  let summary = "2-D convolution, [N,H,W,C] -> [N,OH,OW,O].";
+  let description = [{
+    `filter` is [groups, ceil(O/groups/16), kh*kw*C/groups, 16]: per group the packed matrix [kh*kw*C/groups, O/groups].
+    C1: ranks 4. C2: two (pads: four) numbers.
+  }];
+  let arguments = (ins Dsk_F32Tensor:$input, Dsk_F32Tensor:$filter, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations, I64Attr:$groups);
+}
+def Dsk_DepthwiseConvOp : Dsk_WindowOp<"depthwise_conv"> {
+  let summary = "2-D depthwise convolution, [N,H,W,C] -> [N,OH,OW,C]; `filter` is [kh*kw, C].";
+  let arguments = (ins Dsk_F32Tensor:$input, Dsk_F32Tensor:$filter, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations);
+}
+def Dsk_PoolOp : Dsk_WindowOp<"pool"> {
+  let summary = "2-D maximum or average pooling, [N,H,W,C] -> [N,OH,OW,C].";
+  let description = "Padding never wins a maximum; an average divides by the elements inside, or by all that lie within the padded input if `count_include_pad`.";
+  let arguments = (ins Dsk_F32Tensor:$input, Dsk_PoolKindAttr:$kind, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations, UnitAttr:$count_include_pad);
+}
+
+def Dsk_AttentionOp : Dsk_Op<"attention"> {
+  let summary = "softmax(scale * q k^T + mask) v, heads grouped; as ds.attention, f32.";
+  let description = [{
+    Logical axes [B, H, S, D]; `*_layout[i]` is the storage axis of logical axis i. `mask` broadcasts to [B, H, S, T]
+    (rank 4, sizes static 1 where it repeats).
+  }];
+  let arguments = (ins Dsk_F32Tensor:$q, Dsk_F32Tensor:$k, Dsk_F32Tensor:$v, Optional<Dsk_F32Tensor>:$mask, F64Attr:$scale, UnitAttr:$causal,
+                       DenseI64ArrayAttr:$q_layout, DenseI64ArrayAttr:$k_layout, DenseI64ArrayAttr:$v_layout, DenseI64ArrayAttr:$out_layout);
+  let results = (outs Dsk_F32Tensor:$result);
+  let assemblyFormat = "$q `,` $k `,` $v (`mask` $mask^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Dsk_TopKOp : Dsk_Op<"top_k"> {
+  let summary = "The k best along the last axis, sorted; k is the results' last size. Ties: lower index first. NaN counts as largest.";
+  let arguments = (ins Dsk_Tensor:$input, UnitAttr:$largest);
+  let results = (outs Dsk_Tensor:$values, Dsk_Tensor:$indices);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+def Dsk_ScanOp : Dsk_Op<"scan"> {
+  let summary = "Running sum or product along the last axis.";
+  let arguments = (ins Dsk_ScanKindAttr:$kind, Dsk_Tensor:$input, UnitAttr:$exclusive, UnitAttr:$reverse);
+  let results = (outs Dsk_Tensor:$result);
+  let assemblyFormat = "$kind $input attr-dict `:` functional-type($input, $result)";
+}
+def Dsk_ScatterOp : Dsk_Op<"scatter"> {
+  let summary = "`input` with slices of `updates` put at (or combined into) index tuples, in row-major order of the updates.";
+  let description = [{
+    `indices` is [U, depth] (i64 or i32, negative ones count from the end), `updates` [U, slice...], `input` [d0, .., d_depth-1, slice...].
+    An index out of range is a failure. The element-wise form of ONNX is this one with depth = rank, its indices made by a group before.
+  }];
+  let arguments = (ins Dsk_Tensor:$input, Dsk_Tensor:$indices, Dsk_Tensor:$updates, Dsk_ScatterKindAttr:$kind);
+  let results = (outs Dsk_Tensor:$result);
+  let assemblyFormat = "$kind $input `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+def Dsk_CountNonZeroOp : Dsk_Op<"count_non_zero"> {
+  let summary = "The number of elements that are not zero.";
+  let arguments = (ins Dsk_Tensor:$input);
+  let results = (outs Index:$count);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+}
+def Dsk_NonZeroOp : Dsk_Op<"non_zero"> {
+  let summary = "Indices (i64) of the elements that are not zero, [rank, count], in row-major order.";
+  let arguments = (ins Dsk_Tensor:$input);
+  let results = (outs Dsk_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+#endif
