@@ -1,0 +1,92 @@
+// dsk_conv2d_f32: an implicit product of [n*oh*ow, kh*kw*c/groups] and the weights; the rows of A are cut out of the
+// image block by block. Channels last make a window's row one contiguous run of kw*c numbers.
+#include "runtime/kernels/cpu/Gemm.h"
+
+namespace dsk {
+namespace {
+
+// The part [k0, k0+depth) of one window: windowRow numbers per kh, of which runs of `run` numbers are contiguous in x.
+struct WindowCopy {
+  const dsk_conv_args &g;
+  int64_t channels; // per group
+  int64_t group;
+  bool merged; // kw and c are one run
+
+  void run(float *dst, int64_t img, int64_t ih0, int64_t iw0, int64_t k0, int64_t depth) const {
+    int64_t perRow = g.kw * channels, end = k0 + depth;
+    for (int64_t kh = k0 / perRow; kh * perRow < end; ++kh) {
+      int64_t from = max(k0, kh * perRow), to = min(end, (kh + 1) * perRow), ih = ih0 + kh * g.dilation_h;
+      float *out = dst + (from - k0);
+      if (uint64_t(ih) >= uint64_t(g.h)) {
+        zeroFloats(out, to - from);
+        continue;
+      }
+      const float *row = g.x + (img * g.h + ih) * g.wd * g.c + group * channels;
+      if (merged)
+        mergedRow(out, row, iw0, from - kh * perRow, to - kh * perRow);
+      else
+        pixels(out, row, iw0, from - kh * perRow, to - kh * perRow);
+    }
+  }
+
+  // Positions [from, to) of the kw*c run that starts at pixel iw0, zero where the run leaves the image.
+  void mergedRow(float *out, const float *row, int64_t iw0, int64_t from, int64_t to) const {
+    int64_t first = min(to, max(from, -iw0 * channels)), last = max(first, min(to, (g.wd - iw0) * channels));
+    if (first > from)
+      zeroFloats(out, first - from);
+    copyFloats(out + (first - from), row + iw0 * channels + first, last - first);
+    if (last < to)
+      zeroFloats(out + (last - from), to - last);
+  }
+
+  void pixels(float *out, const float *row, int64_t iw0, int64_t from, int64_t to) const {
+    for (int64_t kw = from / channels; kw * channels < to; ++kw) {
+      int64_t first = max(from, kw * channels), last = min(to, (kw + 1) * channels), iw = iw0 + kw * g.dilation_w;
+      if (uint64_t(iw) >= uint64_t(g.wd))
+        zeroFloats(out + (first - from), last - first);
+      else
+        copyFloats(out + (first - from), row + iw * g.c + (first - kw * channels), last - first);
+    }
+  }
+};
+
+void packWindows(const void *source, float *dst, int64_t group, int64_t i0, int64_t m, int64_t k0, int64_t depth) {
+  const dsk_conv_args &g = *static_cast<const dsk_conv_args *>(source);
+  WindowCopy copy = {g, g.c / g.groups, group, g.groups == 1 && g.dilation_w == 1};
+  int64_t ow = i0 % g.ow, oh = i0 / g.ow % g.oh, img = i0 / g.ow / g.oh;
+  for (int64_t i = 0; i < m; ++i, dst += kBlockLd) {
+    copy.run(dst, img, oh * g.stride_h - g.pad_top, ow * g.stride_w - g.pad_left, k0, depth);
+    if (++ow < g.ow)
+      continue;
+    ow = 0;
+    if (++oh < g.oh)
+      continue;
+    oh = 0;
+    ++img;
+  }
+}
+
+} // namespace
+} // namespace dsk
+
+using namespace dsk;
+
+extern "C" void dsk_conv2d_f32(ds_exec *exec, const dsk_conv_args *args, dsk_epilogue epilogue, void *closure) {
+  const dsk_conv_args &g = *args;
+  bool pointwise = g.kh == 1 && g.kw == 1 && g.stride_h == 1 && g.stride_w == 1 && g.pad_top == 0 && g.pad_left == 0 &&
+                   g.oh == g.h && g.ow == g.wd && g.groups == 1;
+  if (pointwise) {
+    dsk_matmul_args mm = {g.x, g.w, 1, g.n * g.oh * g.ow, g.o, g.c, 0, g.c, 1, 0, 0, 0, 1};
+    return dsk_matmul_f32(exec, &mm, epilogue, closure);
+  }
+  int64_t outputs = g.o / g.groups, depth = g.kh * g.kw * (g.c / g.groups);
+  Gemm gemm = {g.groups,    g.n * g.oh * g.ow,
+               outputs,     depth,
+               packWindows, args,
+               g.w,         ceilDiv(outputs, kPanel) * kPanel * depth,
+               0,           0,
+               true,        epilogue,
+               closure,     0,
+               outputs};
+  runGemm(exec, gemm);
+}

@@ -1,0 +1,111 @@
+// dsk_matmul_f32: few rows stream B once, more rows go through the blocked product.
+#include "runtime/kernels/cpu/Gemm.h"
+
+namespace dsk {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kFewRows = 7; // x 4 panels = 28 accumulators
+constexpr int wideFor(int) { return 4; }
+#else
+constexpr int kFewRows = 3; // x 2 panels = 12 accumulators
+constexpr int wideFor(int m) { return m == 1 ? 4 : 2; }
+#endif
+constexpr int64_t kWide = wideFor(1); // panels of one step of work
+
+struct FewRowsJob {
+  ds_exec *exec;
+  const dsk_matmul_args *args;
+  dsk_epilogue epilogue;
+  void *closure;
+  int64_t steps; // per batch
+};
+
+typedef void (*FewRowsFn)(int64_t depth, const float *a, int64_t lda, BView b, float *c);
+
+template <int M, int Panels>
+__attribute__((noinline)) void fewRows(int64_t depth, const float *a, int64_t lda, BView b, float *c) {
+  microKernel<M, Panels>(depth, a, AnyRows{lda}, b, c, kWide * kPanel, false);
+}
+
+template <int M> void fewRowsPanels(int64_t panels, int64_t depth, const float *a, int64_t lda, BView b, float *c) {
+  constexpr int wide = wideFor(M);
+  while (panels > 0) {
+    int64_t step = panels >= wide ? wide : panels >= 2 ? 2 : 1;
+    FewRowsFn fn = step == wide ? fewRows<M, wide> : step == 2 ? fewRows<M, 2> : fewRows<M, 1>;
+    fn(depth, a, lda, b, c);
+    panels -= step;
+    b.b += step * b.panel;
+    c += step * kPanel;
+  }
+}
+
+template <size_t... M>
+DSK_INLINE void fewRowsSwitch(std::index_sequence<M...>, int64_t m, int64_t panels, int64_t depth, const float *a,
+                              int64_t lda, BView b, float *c) {
+  (void)((m == M + 1 && (fewRowsPanels<M + 1>(panels, depth, a, lda, b, c), true)) || ...);
+}
+
+void fewRowsTasks(void *closure, int64_t begin, int64_t end, int32_t worker) {
+  const FewRowsJob &job = *static_cast<FewRowsJob *>(closure);
+  const dsk_matmul_args &g = *job.args;
+  int64_t aSize = g.a_col == 1 ? 0 : g.m * g.k, tail = g.b_packed ? 0 : g.k * kPanel;
+  float *copy = getScratch(job.exec, worker, aSize + tail);
+  if (!copy)
+    return;
+  alignas(64) float c[kFewRows * kWide * kPanel];
+  int64_t copied = -1;
+  for (int64_t t = begin; t < end; ++t) {
+    int64_t b = t / job.steps, j = t % job.steps * kWide * kPanel, n = min(kWide * kPanel, g.n - j);
+    const float *a = g.a + b * g.a_batch;
+    int64_t lda = g.a_row;
+    if (aSize) {
+      if (copied != b)
+        packRows(copy, g.k, a, g.a_row, g.a_col, g.m, g.k);
+      copied = b;
+      a = copy;
+      lda = g.k;
+    }
+    const float *from = g.b + b * g.b_batch;
+    if (g.b_packed) {
+      BView view = {from + j * g.k, g.k * kPanel, kPanel};
+      fewRowsSwitch(std::make_index_sequence<kFewRows>(), g.m, ceilDiv(n, kPanel), g.k, a, lda, view, c);
+    } else {
+      int64_t whole = n / kPanel;
+      fewRowsSwitch(std::make_index_sequence<kFewRows>(), g.m, whole, g.k, a, lda, {from + j, kPanel, g.b_row}, c);
+      if (n % kPanel) {
+        packPanels(copy + aSize, from + j + whole * kPanel, g.b_row, 1, g.k, n % kPanel);
+        fewRowsSwitch(std::make_index_sequence<kFewRows>(), g.m, 1, g.k, a, lda, {copy + aSize, 0, kPanel},
+                      c + whole * kPanel);
+      }
+    }
+    job.epilogue(job.closure, c, kWide * kPanel, b, 0, j, g.m, n);
+  }
+}
+
+void runFewRows(ds_exec *exec, const dsk_matmul_args &g, dsk_epilogue epilogue, void *closure) {
+  FewRowsJob job = {exec, &g, epilogue, closure, ceilDiv(g.n, kWide * kPanel)};
+  int64_t grain = 1 + kSmallProblem / (1 + g.m * g.k * kWide * kPanel);
+  exec->services->parallel_for(exec, fewRowsTasks, &job, g.batch * job.steps, grain);
+}
+
+void packMatrixA(const void *source, float *dst, int64_t b, int64_t i0, int64_t m, int64_t k0, int64_t depth) {
+  const dsk_matmul_args &g = *static_cast<const dsk_matmul_args *>(source);
+  packRows(dst, kBlockLd, g.a + b * g.a_batch + i0 * g.a_row + k0 * g.a_col, g.a_row, g.a_col, m, depth);
+}
+
+} // namespace
+} // namespace dsk
+
+using namespace dsk;
+
+extern "C" void dsk_matmul_f32(ds_exec *exec, const dsk_matmul_args *args, dsk_epilogue epilogue, void *closure) {
+  const dsk_matmul_args &g = *args;
+  if (g.m <= 0 || g.n <= 0 || g.batch <= 0)
+    return;
+  if (g.m <= kFewRows && (g.b_packed || g.b_col == 1))
+    return runFewRows(exec, g, epilogue, closure);
+  Gemm gemm = {g.batch,  g.m,     g.n, g.k, packMatrixA, args, g.b, g.b_batch, g.b_row, g.b_col, g.b_packed != 0,
+               epilogue, closure, 1,   0};
+  runGemm(exec, gemm);
+}

@@ -1,0 +1,94 @@
+// The register tile: C[m, 16*panels] (+)= A[m, k] * B[k, 16*panels], everything else is built around it.
+#pragma once
+#include "runtime/kernels/cpu/Simd.h"
+
+namespace dsk {
+
+inline constexpr int kPanel = 16; // columns of a packed panel, for every ISA
+inline constexpr int kPanelVecs = kPanel / W;
+#if defined(__AVX512F__)
+inline constexpr int kTileRows = 14, kTilePanels = 2; // 28 accumulators of 32 registers
+#else
+inline constexpr int kTileRows = 6, kTilePanels = 1; // 12 accumulators of 16 registers
+#endif
+inline constexpr int kTileCols = kTilePanels * kPanel;
+inline constexpr int kMaxDepth = 320; // of K in one block of A
+// Row stride of copied A blocks: constant, so that rows are displacements; not a power of two, so that they use
+// different cache sets.
+inline constexpr int kBlockLd = kMaxDepth + kPanel;
+
+// Row strides of A: constant for copied blocks, or any.
+struct BlockRows {
+  static constexpr int64_t ld = kBlockLd;
+};
+struct AnyRows {
+  int64_t ld;
+};
+
+// Where B is: element (k, j) of panel p at b[p*panel + k*row + j].
+struct BView {
+  const float *b;
+  int64_t panel, row;
+};
+
+template <int M, int Panels, typename Rows>
+DSK_INLINE void microKernel(int64_t depth, const float *a, Rows rows, BView b, float *c, int64_t ldc, bool add) {
+  constexpr int V = Panels * kPanelVecs;
+  Vec acc[M][V];
+#pragma unroll
+  for (int i = 0; i < M; ++i)
+#pragma unroll
+    for (int v = 0; v < V; ++v)
+      acc[i][v] = add ? load(c + i * ldc + v * W) : Vec(0.0f);
+  const float *bk = b.b;
+#pragma clang loop unroll_count(4)
+  for (int64_t k = 0; k < depth; ++k, bk += b.row) {
+    Vec bv[V];
+#pragma unroll
+    for (int v = 0; v < V; ++v)
+      bv[v] = load(bk + (v / kPanelVecs) * b.panel + (v % kPanelVecs) * W);
+#pragma unroll
+    for (int i = 0; i < M; ++i) {
+      Vec av = Vec(a[i * rows.ld + k]);
+#pragma unroll
+      for (int v = 0; v < V; ++v)
+        acc[i][v] = fma(av, bv[v], acc[i][v]);
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < M; ++i)
+#pragma unroll
+    for (int v = 0; v < V; ++v)
+      store(c + i * ldc + v * W, acc[i][v]);
+}
+
+typedef void (*TileFn)(int64_t depth, const float *a, BView b, float *c, int64_t ldc, bool add);
+
+template <int M, int Panels>
+__attribute__((noinline)) void blockTile(int64_t depth, const float *a, BView b, float *c, int64_t ldc, bool add) {
+  microKernel<M, Panels>(depth, a, BlockRows(), b, c, ldc, add);
+}
+
+struct TileTable {
+  TileFn fn[kTileRows][kTilePanels];
+};
+template <size_t... M> constexpr TileTable makeTileTable(std::index_sequence<M...>) {
+  if constexpr (kTilePanels == 2)
+    return {{{blockTile<M + 1, 1>, blockTile<M + 1, kTilePanels>}...}};
+  else
+    return {{{blockTile<M + 1, 1>}...}};
+}
+inline constexpr TileTable kTiles = makeTileTable(std::make_index_sequence<kTileRows>());
+
+// C[m, 16*panels] (+)= A[m, depth] * B, A a copied block, m <= kTileRows, panels <= kTilePanels.
+DSK_INLINE void tile(int64_t m, int64_t panels, int64_t depth, const float *a, BView b, float *c, int64_t ldc,
+                     bool add) {
+  kTiles.fn[m - 1][panels - 1](depth, a, b, c, ldc, add);
+}
+
+// `count` things in `parts` parts that differ by at most one: the first thing of part i.
+DSK_INLINE int64_t evenPart(int64_t count, int64_t parts, int64_t i) {
+  return i * (count / parts) + min(i, count % parts);
+}
+
+} // namespace dsk
