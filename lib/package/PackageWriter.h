@@ -56,6 +56,7 @@ struct WeightProgram {
   const char *elf = nullptr;
   uint64_t bytes = 0;
   std::vector<FileRange> raw;
+  std::vector<std::string> nodeNames; // what its `fail` calls index
 };
 
 struct PackageContents {
