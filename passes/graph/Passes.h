@@ -9,4 +9,11 @@ namespace mlir::ds {
 #include "passes/graph/Passes.h.inc"
 #define GEN_PASS_REGISTRATION
 #include "passes/graph/Passes.h.inc"
+
+// Symbolic shapes into index arithmetic and types: binding of entry dims if there are any, shapes-to-index, refine-types.
+struct ShapePipelineOptions {
+  // As the option of ds-graph-bind-dims.
+  SmallVector<std::string> dims;
+};
+void buildShapePipeline(OpPassManager &pm, const ShapePipelineOptions &options = {});
 } // namespace mlir::ds

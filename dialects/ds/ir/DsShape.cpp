@@ -59,7 +59,7 @@ FailureOr<Dims> mlir::ds::broadcastDims(Operation *op, ShapeContext &shapes, Arr
         return op->emitOpError() << label << ": sizes " << *have << " and " << *want << " of axis "
                                  << rank - dims.size() + i << " do not broadcast";
       else if (!have)
-        out = shapes.unknown(op, rank - dims.size() + i);
+        out = shapes.broadcast(op, rank - dims.size() + i, out, dim);
     }
   }
   return result;

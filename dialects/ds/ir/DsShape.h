@@ -21,6 +21,8 @@ public:
   virtual AffineExpr index(Value value) = 0;
   // A size about which nothing is known, the `ordinal`-th one that `op` introduces.
   virtual AffineExpr unknown(Operation *op, unsigned ordinal) = 0;
+  // What two different symbolic sizes broadcast to.
+  virtual AffineExpr broadcast(Operation *op, unsigned ordinal, AffineExpr a, AffineExpr b) { return unknown(op, ordinal); }
 
   AffineExpr constant(int64_t value) { return getAffineConstantExpr(value, context); }
   // Static sizes with kDynamic replaced by the operands in order.
