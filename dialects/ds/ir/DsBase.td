@@ -18,6 +18,7 @@ def Ds_Dialect : Dialect {
     model is compiled are `index` operands, mixed with static ones as in `tensor.extract_slice`.
   }];
   let hasConstantMaterializer = 1;
+  let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect"];
 }
 
@@ -50,22 +51,26 @@ class Ds_Enum<string name, list<string> cases> : I32EnumAttr<name, "", !foreach(
   let genSpecializedAttr = 0;
 }
 class Ds_EnumAttr<EnumAttrInfo e, string mnemonic> : EnumAttr<Ds_Dialect, e, mnemonic>;
+// One that stands in an attribute dictionary: `kind = #ds.pool_kind<max>`.
+class Ds_DictEnumAttr<EnumAttrInfo e, string mnemonic> : Ds_EnumAttr<e, mnemonic> {
+  let assemblyFormat = "`<` $value `>`";
+}
 
 def Ds_ReduceKind : Ds_Enum<"ReduceKind", ["sum", "prod", "max", "min"]>;
 def Ds_ReduceKindAttr : Ds_EnumAttr<Ds_ReduceKind, "reduce_kind">;
 def Ds_ScatterKind : Ds_Enum<"ScatterKind", ["set", "add", "mul", "max", "min"]>;
-def Ds_ScatterKindAttr : Ds_EnumAttr<Ds_ScatterKind, "scatter_kind">;
+def Ds_ScatterKindAttr : Ds_DictEnumAttr<Ds_ScatterKind, "scatter_kind">;
 def Ds_PadMode : Ds_Enum<"PadMode", ["constant", "reflect", "edge", "wrap"]>;
 def Ds_PadModeAttr : Ds_EnumAttr<Ds_PadMode, "pad_mode">;
 def Ds_PoolKind : Ds_Enum<"PoolKind", ["max", "avg", "lp"]>;
-def Ds_PoolKindAttr : Ds_EnumAttr<Ds_PoolKind, "pool_kind">;
+def Ds_PoolKindAttr : Ds_DictEnumAttr<Ds_PoolKind, "pool_kind">;
 def Ds_NormKind : Ds_Enum<"NormKind", ["layer", "rms"]>;
 def Ds_NormKindAttr : Ds_EnumAttr<Ds_NormKind, "norm_kind">;
 def Ds_ResizeMode : Ds_Enum<"ResizeMode", ["nearest", "linear", "cubic"]>;
 def Ds_ResizeModeAttr : Ds_EnumAttr<Ds_ResizeMode, "resize_mode">;
 def Ds_Coordinates : Ds_Enum<"Coordinates", ["half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
     "asymmetric", "tf_crop_and_resize"]>;
-def Ds_CoordinatesAttr : Ds_EnumAttr<Ds_Coordinates, "coordinates">;
+def Ds_CoordinatesAttr : Ds_DictEnumAttr<Ds_Coordinates, "coordinates">;
 def Ds_NearestMode : Ds_Enum<"NearestMode", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]>;
-def Ds_NearestModeAttr : Ds_EnumAttr<Ds_NearestMode, "nearest_mode">;
+def Ds_NearestModeAttr : Ds_DictEnumAttr<Ds_NearestMode, "nearest_mode">;
 #endif

@@ -3,7 +3,7 @@
 #define DS_IMAGE_OPS
 include "dialects/ds/ir/DsBase.td"
 
-def Ds_ResizeOp : Ds_Op<"resize", [SameOperandsAndResultElementType]> {
+def Ds_ResizeOp : Ds_Op<"resize", [AllElementTypesMatch<["input", "result"]>]> {
   let summary = "Resampling of axes to other sizes.";
   let description = [{
     ONNX Resize without antialiasing and region of interest: result position x of an axis reads the operand around the coordinate that `coordinates`

@@ -56,6 +56,12 @@ static LogicalResult checkCounts(Operation *op, StringRef label, size_t spatial,
   return success();
 }
 
+static LogicalResult checkGroups(Operation *op, int64_t groups) {
+  if (groups <= 0)
+    return op->emitOpError("C3: groups is ") << groups << ", it must be positive";
+  return success();
+}
+
 // floor or ceil of (size + pads - window) / stride, plus 1. With `ceil`, a window that would start in the high padding is dropped.
 static FailureOr<AffineExpr> windows(Operation *op, AffineExpr size, int64_t low, int64_t high, int64_t kernel, int64_t dilation,
                                      int64_t stride, bool ceil) {
@@ -83,7 +89,8 @@ LogicalResult ConvOp::inferShapes(ShapeContext &shapes, SmallVectorImpl<Dims> &r
     return failure();
   Image image(input, getChannelsLast());
   int64_t groups = getGroups();
-  if (groups <= 0 || failed(checkEqual(*this, image.channels, filter[1] * groups, "C3: input channels and groups * filter channels")))
+  if (failed(checkGroups(*this, groups)) ||
+      failed(checkEqual(*this, image.channels, filter[1] * groups, "C3: input channels and groups * filter channels")))
     return failure();
   if (auto o = constantOf(filter[0]); o && *o % groups)
     return emitOpError("C3: ") << *o << " filters in " << groups << " groups";
@@ -112,7 +119,8 @@ LogicalResult ConvTransposeOp::inferShapes(ShapeContext &shapes, SmallVectorImpl
   if (getOutputPadding().size() != input.size() - 2)
     return emitOpError("C2: one output padding per spatial axis");
   Image image(input, getChannelsLast());
-  if (getGroups() <= 0 || failed(checkEqual(*this, image.channels, filter[0], "C3: channels of input and filter")))
+  if (failed(checkGroups(*this, getGroups())) ||
+      failed(checkEqual(*this, image.channels, filter[0], "C3: channels of input and filter")))
     return failure();
   image.channels = filter[1] * static_cast<int64_t>(getGroups());
   for (auto [i, dim] : llvm::enumerate(image.spatial)) {
@@ -129,8 +137,9 @@ LogicalResult PoolOp::inferShapes(ShapeContext &shapes, SmallVectorImpl<Dims> &r
   if (input.size() < 3)
     return emitOpError("C1: rank ") << input.size() << " is below 3";
   Image image(input, getChannelsLast());
-  if (getKernel().size() != image.spatial.size() || llvm::any_of(getKernel(), [](int64_t k) { return k <= 0; }) ||
-      failed(checkCounts(*this, "C2", image.spatial.size(), getStrides(), getDilations(), getPads())))
+  if (getKernel().size() != image.spatial.size() || llvm::any_of(getKernel(), [](int64_t k) { return k <= 0; }))
+    return emitOpError("C2: the kernel does not fit ") << image.spatial.size() << " spatial axes";
+  if (failed(checkCounts(*this, "C2", image.spatial.size(), getStrides(), getDilations(), getPads())))
     return failure();
   for (auto [i, dim] : llvm::enumerate(image.spatial)) {
     auto size = windows(*this, dim, getPads()[i], getPads()[i + image.spatial.size()], getKernel()[i], getDilations()[i],
