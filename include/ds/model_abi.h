@@ -58,9 +58,10 @@ typedef struct ds_model_image {
   /* Sizes for given input dims: buffer_bytes[buffer_count] and output_dims[output_dim_count], -1 where a size
    * depends on data (run allocates those itself). Returns a status. */
   int32_t (*plan)(ds_exec *, const int64_t *input_dims, int64_t *buffer_bytes, int64_t *output_dims);
-  /* Runs. Inputs and outputs are aligned to their element only, buffers and weights to 64 bytes (the weights of a
-   * weight program to nothing); none is NULL except outputs whose size plan did not know. outputs[i] is where output i goes if plan knew its size; else run stores a pointer there, valid
-   * until the next run (alloc's memory is). output_dims come as plan set them, and are stored where plan gave -1. Returns exec->status. */
+  /* Runs. outputs[i] is where output i goes if plan knew its size; else run stores a pointer there, to memory that
+   * outlives the run (from alloc, a weight, an input). output_dims hold plan's, and are stored where it gave -1. Inputs
+   * and outputs are aligned to their element only, buffers and weights to 64 bytes (the weights of a weight program
+   * to nothing); none is NULL but outputs of unknown size. Returns exec->status. */
   int32_t (*run)(ds_exec *, const int64_t *input_dims, const void *const *inputs, const void *const *weights,
                  void *const *buffers, void **outputs, int64_t *output_dims);
 } ds_model_image;

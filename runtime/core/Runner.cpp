@@ -77,8 +77,7 @@ void Runner::freeBlocks() {
   }
 }
 
-void Runner::beginRun() {
-  freeBlocks();
+void Runner::clearFailure() {
   failed.store(false);
   exec.status = DS_OK;
 }
@@ -120,9 +119,8 @@ Plan *Runner::newPlan() {
 }
 
 ds_result Runner::fillPlan(Plan &plan, const int64_t *inputDims) {
-  if (image->input_dim_count)
-    memcpy(plan.inputDims, inputDims, image->input_dim_count * sizeof(int64_t));
-  beginRun();
+  copyDims(plan.inputDims, inputDims, image->input_dim_count);
+  clearFailure();
   if (int32_t status = image->plan(&exec, inputDims, plan.bufferBytes, plan.outputDims))
     return failure(status);
   if (failed.load())
@@ -164,7 +162,8 @@ ds_result Runner::plan(const int64_t *inputDims, const Plan *&result) {
 
 ds_result Runner::run(const Plan &plan, const void *const *inputs, const void *const *weights, void **outputs,
                       int64_t *outputDims) {
-  beginRun();
+  clearFailure();
+  freeBlocks();
   char *memory = arena.reserve(plan.arenaBytes);
   if (!memory)
     return fail(DS_ERR_MEMORY, "no memory for %llu bytes of intermediate results", (unsigned long long)plan.arenaBytes);

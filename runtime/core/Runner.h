@@ -56,7 +56,7 @@ private:
   static void *alloc(ds_exec *, uint64_t);
   static void recordFailure(ds_exec *, int32_t, int32_t, int64_t, int64_t);
 
-  void beginRun();
+  void clearFailure();
   ds_result failure(int32_t status);
   void freeBlocks();
   Plan *newPlan();

@@ -62,9 +62,11 @@ ds_result ds_session::start(int32_t threads) {
 
 ds_result ds_session::checkInput(uint32_t index, const ds_tensor &tensor, int64_t *dims, bool data) {
   const ds_value_info &info = model->package.inputs()[index];
-  if (tensor.type != info.type)
-    return fail(DS_ERR_ARGUMENT, "input '%s' has type %s, the model expects %s", info.name, ds_type_name(tensor.type),
-                ds_type_name(info.type));
+  uint32_t type; // any number, from a host in C
+  memcpy(&type, &tensor.type, sizeof(type));
+  if (type != uint32_t(info.type))
+    return fail(DS_ERR_ARGUMENT, "input '%s' has type %s, the model expects %s", info.name,
+                elementBytes(type) ? ds_type_name(ds_type(type)) : "?", ds_type_name(info.type));
   if (tensor.rank != info.rank)
     return fail(DS_ERR_ARGUMENT, "input '%s' has rank %u, the model expects %u", info.name, tensor.rank, info.rank);
   for (uint32_t i = 0; i < info.rank; ++i) {
@@ -123,7 +125,7 @@ void ds_session::describeOutputs(ds_tensor *tensors, const int64_t *dims) {
   for (uint32_t i = 0; i < package.outputCount; dims += package.outputs()[i++].rank) {
     const ds_value_info &info = package.outputs()[i];
     tensors[i].type = info.type, tensors[i].rank = info.rank;
-    memcpy(tensors[i].dims, dims, info.rank * sizeof(int64_t));
+    copyDims(tensors[i].dims, dims, info.rank);
     if (!tensorBytes(dims, info.rank, ds_type_bytes(info.type), tensors[i].bytes))
       tensors[i].bytes = unknownBytes;
   }
@@ -191,7 +193,7 @@ ds_result ds_session::run(const ds_tensor *in, uint32_t inCount, ds_tensor *out,
     planned[i] = out[i].bytes;
   if (ds_result r = placeOutputs(out, capacities.data()))
     return r;
-  memcpy(outputDims.data(), plan->outputDims, outputDims.size() * sizeof(int64_t));
+  copyDims(outputDims.data(), plan->outputDims, outputDims.size());
   if (ds_result r = runner.run(*plan, inputs.data(), model->package.weights.data(), outputs.data(), outputDims.data()))
     return r;
   describeOutputs(out, outputDims.data());

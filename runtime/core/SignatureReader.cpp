@@ -40,11 +40,11 @@ SignatureReader::Status SignatureReader::value(Package &package) {
     what = "a value of the signature";
     return Bad;
   }
-  v.type = ds_type(type);
-  if (!ds_type_bytes(v.type)) {
+  if (!elementBytes(type)) {
     what = "an element type of the signature";
     return Bad;
   }
+  v.type = ds_type(type);
   for (uint32_t i = 0; i < v.rank; ++i)
     if (Status status = dim(package))
       return status;

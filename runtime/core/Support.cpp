@@ -19,9 +19,9 @@ constexpr TypeInfo types[] = {{DS_F32, "f32", 4},  {DS_U8, "u8", 1},   {DS_I8, "
                               {DS_F64, "f64", 8},  {DS_U32, "u32", 4}, {DS_BOOL, "bool", 1}, {DS_U64, "u64", 8},
                               {DS_BF16, "bf16", 2}};
 
-const TypeInfo *find(ds_type type) {
+const TypeInfo *find(uint32_t type) {
   for (const TypeInfo &info : types)
-    if (info.type == type)
+    if (uint32_t(info.type) == type)
       return &info;
   return nullptr;
 }
@@ -49,8 +49,13 @@ void *alignedAlloc(uint64_t bytes) {
   return memory;
 }
 
-bool tensorBytes(const int64_t *dims, uint32_t rank, uint32_t elementBytes, uint64_t &bytes) {
-  int64_t product = elementBytes;
+uint32_t elementBytes(uint32_t type) {
+  const TypeInfo *info = find(type);
+  return info ? info->bytes : 0;
+}
+
+bool tensorBytes(const int64_t *dims, uint32_t rank, uint32_t element, uint64_t &bytes) {
+  int64_t product = element;
   bool empty = false;
   for (uint32_t i = 0; i < rank; ++i) {
     if (dims[i] < 0)
@@ -71,11 +76,8 @@ const char *ds_last_error(void) { return message; }
 const char *ds_version(void) { return "0.1.0"; }
 
 const char *ds_type_name(ds_type type) {
-  const TypeInfo *info = find(type);
+  const TypeInfo *info = find(uint32_t(type));
   return info ? info->name : "?";
 }
 
-uint32_t ds_type_bytes(ds_type type) {
-  const TypeInfo *info = find(type);
-  return info ? info->bytes : 0;
-}
+uint32_t ds_type_bytes(ds_type type) { return elementBytes(uint32_t(type)); }

@@ -5,6 +5,7 @@
 #include <new>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 namespace ds {
 
@@ -73,7 +74,17 @@ template <typename T> void destroy(T *object) {
   free(object);
 }
 
-/// Product of dims and `elementBytes`; false on overflow or a negative dim.
-bool tensorBytes(const int64_t *dims, uint32_t rank, uint32_t elementBytes, uint64_t &bytes);
+/// memcpy that allows null where there is nothing to copy.
+inline void copyDims(int64_t *to, const int64_t *from, size_t count) {
+  if (count)
+    memcpy(to, from, count * sizeof(int64_t));
+}
+
+/// Bytes of an element of the type with this number, 0 for no type. For numbers from outside: an enum must not hold
+/// them.
+uint32_t elementBytes(uint32_t type);
+
+/// Product of dims and `element`; false on overflow or a negative dim.
+bool tensorBytes(const int64_t *dims, uint32_t rank, uint32_t element, uint64_t &bytes);
 
 } // namespace ds

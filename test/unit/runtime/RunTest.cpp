@@ -81,6 +81,13 @@ TEST(Run, SizesThatDependOnData) {
   ASSERT_EQ(ds_session_run(s.get(), &in, 1, &given, 1), DS_SUCCESS) << ds_last_error();
   EXPECT_EQ(given.dims[0], 3);
   EXPECT_EQ(z, (std::vector<float>{2, 5, 7}));
+  out = {};
+  ASSERT_EQ(ds_session_run(s.get(), &in, 1, &out, 1), DS_SUCCESS);
+  in.dims[0] = 4;
+  ds_tensor shape = {};
+  ASSERT_EQ(ds_session_output_shapes(s.get(), &in, 1, &shape, 1), DS_SUCCESS);
+  EXPECT_EQ(static_cast<float *>(out.data)[2], 7.f) << "asking for shapes must not free a run's outputs";
+  in.dims[0] = 5;
   given.bytes = 8;
   EXPECT_EQ(ds_session_run(s.get(), &in, 1, &given, 1), DS_ERR_CAPACITY);
   EXPECT_EQ(given.bytes, 12u);
