@@ -1,0 +1,53 @@
+// The plain interpreter of the ds dialect: what the semantics of an op are checked against. It shares no code with
+// lowerings. Floats are computed in f64 and rounded once per op to the result's type.
+#pragma once
+#include "lib/analysis/Executor.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <functional>
+#include <string>
+
+namespace mlir::ds {
+
+struct EvalOptions {
+  // Folder beneath which relative files of `ds.weight` lie; empty: the module's `ds.weights_dir`, else the working
+  // folder.
+  std::string weightsDir;
+  // Called after each op of the function, with its results.
+  std::function<void(Operation *, ArrayRef<Tensor>)> onOp;
+};
+
+// What an evaluation keeps between ops: options and mapped weight files.
+class EvalContext {
+public:
+  explicit EvalContext(EvalOptions options = {}) : options(std::move(options)) {}
+  // Elements in [offset, offset + length) of a file, mapped. Emits an error at `op` on failure.
+  FailureOr<Tensor> mapWeight(Operation *op, StringRef file, int64_t offset, int64_t length);
+
+  const EvalOptions options;
+
+private:
+  llvm::StringMap<std::shared_ptr<llvm::MemoryBuffer>> files;
+};
+
+// Runs `func`: one tensor per argument, whose element types and shapes fit the argument types (`?` takes any size).
+// Gives one tensor per result. On failure an error has been emitted at the op that failed.
+FailureOr<SmallVector<Tensor>> evaluate(func::FuncOp func, ArrayRef<Tensor> inputs, EvalContext &context);
+FailureOr<SmallVector<Tensor>> evaluate(func::FuncOp func, ArrayRef<Tensor> inputs, const EvalOptions &options = {});
+// One op. `index` operands and results are rank-0 tensors of type index, other scalars rank-0 tensors of their type.
+FailureOr<SmallVector<Tensor>> evaluateOp(Operation *op, ArrayRef<Tensor> operands, EvalContext &context);
+// Whether the interpreter knows the op.
+bool canEvaluate(Operation *op);
+
+// The interpreter as passes know it.
+class Interpreter : public Executor {
+public:
+  explicit Interpreter(EvalOptions options = {}) : context(std::move(options)) {}
+  FailureOr<SmallVector<Tensor>> run(func::FuncOp func, ArrayRef<Tensor> arguments) override;
+  FailureOr<SmallVector<Tensor>> evaluate(Operation *op, ArrayRef<Tensor> operands) override;
+
+private:
+  EvalContext context;
+};
+
+} // namespace mlir::ds
