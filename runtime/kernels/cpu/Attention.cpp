@@ -206,7 +206,7 @@ struct AttentionTask {
 void attentionTasks(void *closure, int64_t begin, int64_t end, int32_t worker) {
   const AttentionJob &job = *static_cast<AttentionJob *>(closure);
   const dsk_attention_args &g = *job.args;
-  float *scratch = getScratch(job.exec, worker, Buffers::size(job));
+  float *scratch = getFloats(job.exec, worker, Buffers::size(job));
   if (!scratch)
     return;
   Buffers buf(job, scratch);

@@ -1,6 +1,7 @@
 // dsk_depthwise_conv2d_f32: a vector is W channels; a few neighbouring output pixels are accumulated together, so that
 // each weight is loaded once for all of them. Tiles are pieces of output rows.
 #include "runtime/kernels/cpu/Gemm.h"
+#include "runtime/kernels/cpu/Windows.h"
 
 namespace dsk {
 namespace {
@@ -15,16 +16,6 @@ struct DepthwiseJob {
   void *closure;
   int64_t ld, segment, segments; // floats per tile row; output pixels per tile; tiles per output row
 };
-
-// The valid part of the window of one output row or column.
-struct Taps {
-  int64_t first, last;
-};
-DSK_INLINE Taps validTaps(int64_t start, int64_t dilation, int64_t taps, int64_t size) {
-  int64_t first = start < 0 ? ceilDiv(-start, dilation) : 0;
-  int64_t last = size > start ? min(taps, ceilDiv(size - start, dilation)) : 0;
-  return {min(first, taps), max(min(first, taps), last)};
-}
 
 // P output pixels of W channels: x points at the input of tap (0, 0) of the first, w at the weights.
 template <int P>
@@ -54,7 +45,7 @@ DSK_INLINE void pixels(const dsk_conv_args &g, const float *x, const float *w, T
 void rowOfPixels(const dsk_conv_args &g, const float *image, const float *w, int64_t oh, int64_t ow0, int64_t ow1,
                  float *out, int64_t ld, Mask mask) {
   int64_t ih = oh * g.stride_h - g.pad_top;
-  Taps rows = validTaps(ih, g.dilation_h, g.kh, g.h), all = {0, g.kw};
+  Taps rows = validTaps(ih, g.dilation_h, g.kh, 0, g.h), all = {0, g.kw};
   // Pixels [inner0, inner1) read no padding in this row.
   int64_t reach = (g.kw - 1) * g.dilation_w;
   int64_t inner0 = min(ow1, max(ow0, ceilDiv(g.pad_left, g.stride_w)));
@@ -69,7 +60,7 @@ void rowOfPixels(const dsk_conv_args &g, const float *image, const float *w, int
       ow += kPixels;
       continue;
     }
-    pixels<1>(g, x, w, rows, validTaps(iw, g.dilation_w, g.kw, g.wd), to, ld, mask);
+    pixels<1>(g, x, w, rows, validTaps(iw, g.dilation_w, g.kw, 0, g.wd), to, ld, mask);
     ++ow;
   }
 }
@@ -77,7 +68,7 @@ void rowOfPixels(const dsk_conv_args &g, const float *image, const float *w, int
 void depthwiseTasks(void *closure, int64_t begin, int64_t end, int32_t worker) {
   const DepthwiseJob &job = *static_cast<DepthwiseJob *>(closure);
   const dsk_conv_args &g = *job.args;
-  float *tile = getScratch(job.exec, worker, job.segment * job.ld);
+  float *tile = getFloats(job.exec, worker, job.segment * job.ld);
   if (!tile)
     return;
   for (int64_t t = begin; t < end; ++t) {

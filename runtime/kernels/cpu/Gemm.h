@@ -3,6 +3,7 @@
 // while it is in L1. Every element of C is one chain of FMAs over k, so blocking never changes a result.
 #pragma once
 #include "runtime/kernels/cpu/Pack.h"
+#include "runtime/kernels/cpu/Scratch.h"
 #include "runtime/kernels/cpu/dsk.h"
 
 namespace dsk {
@@ -59,15 +60,6 @@ inline Blocking chooseBlocking(const Gemm &g, int64_t threads) {
       }
     }
   return best;
-}
-
-// NULL when there is no memory; the run has failed then.
-inline float *getScratch(ds_exec *exec, int32_t worker, int64_t floats) {
-  int64_t bytes = floats * sizeof(float);
-  void *p = exec->services->scratch(exec, worker, bytes);
-  if (!p)
-    exec->services->fail(exec, DS_E_MEMORY, -1, bytes, 0);
-  return static_cast<float *>(p);
 }
 
 struct GemmJob {
@@ -129,7 +121,7 @@ inline void gemmTasks(void *closure, int64_t begin, int64_t end, int32_t worker)
   int64_t aSize = rows * kBlockLd;
   int64_t cSize = k.kBlocks == 1 ? kTileRows * int64_t(128) : rows * cols;
   int64_t bSize = g.bPacked ? 0 : ceilDiv(g.k, k.kBlocks) * cols;
-  float *scratch = getScratch(job.exec, worker, aSize + bSize + cSize);
+  float *scratch = getFloats(job.exec, worker, aSize + bSize + cSize);
   if (!scratch)
     return;
   for (int64_t t = begin; t < end; ++t) {

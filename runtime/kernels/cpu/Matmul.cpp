@@ -50,7 +50,7 @@ void fewRowsTasks(void *closure, int64_t begin, int64_t end, int32_t worker) {
   const FewRowsJob &job = *static_cast<FewRowsJob *>(closure);
   const dsk_matmul_args &g = *job.args;
   int64_t aSize = g.a_col == 1 ? 0 : g.m * g.k, tail = g.b_packed ? 0 : g.k * kPanel;
-  float *copy = getScratch(job.exec, worker, aSize + tail);
+  float *copy = getFloats(job.exec, worker, aSize + tail);
   if (!copy)
     return;
   alignas(64) float c[kFewRows * kWide * kPanel];

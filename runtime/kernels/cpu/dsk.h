@@ -51,4 +51,70 @@ typedef struct dsk_attention_args {
   int32_t causal;
 } dsk_attention_args;
 void dsk_attention_f32(ds_exec *, const dsk_attention_args *);
+
+// Pooling, channels last: x[n,h,wd,c] -> out[n,oh,ow,c]. maximum: padding never wins (a window of padding alone gives
+// -inf). Else the average over the elements inside the image, or, if count_include_pad, over all window positions
+// inside the padded image (so pad_bottom and pad_right matter only then).
+typedef struct dsk_pool_args {
+  const float *x;
+  float *out;
+  int64_t n, h, wd, c, oh, ow, kh, kw;
+  int64_t stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right, dilation_h, dilation_w;
+  int32_t maximum, count_include_pad;
+} dsk_pool_args;
+void dsk_pool2d_f32(ds_exec *, const dsk_pool_args *);
+
+// out[b,j,i] = x[b,i,j] for x[batch,m,n], elements of 1, 2, 4 or 8 bytes; out must not overlap x.
+typedef struct dsk_transpose_args {
+  const void *x;
+  void *out;
+  int64_t batch, m, n, element_bytes;
+} dsk_transpose_args;
+void dsk_transpose(ds_exec *, const dsk_transpose_args *);
+
+// The kernels below take any element type (`type`: a ds_type) and contiguous operands.
+
+// The k best of each row x[rows,n], best first, with their indices [rows,k] (i64). Ties: the lower index first. NaN is
+// larger than any number. 0 <= k <= n is the caller's duty.
+typedef struct dsk_top_k_args {
+  const void *x;
+  void *values;
+  int64_t *indices;
+  int64_t type, rows, n, k;
+  int32_t largest;
+} dsk_top_k_args;
+void dsk_top_k(ds_exec *, const dsk_top_k_args *);
+
+// Running sum (or product) along each row of x[rows,n]; reverse: from the end; exclusive: without the element itself.
+// Integers wrap around. out may be x.
+typedef struct dsk_scan_args {
+  const void *x;
+  void *out;
+  int64_t type, rows, n;
+  int32_t product, exclusive, reverse;
+} dsk_scan_args;
+void dsk_scan(ds_exec *, const dsk_scan_args *);
+
+enum { DSK_SCATTER_SET = 0, DSK_SCATTER_ADD = 1, DSK_SCATTER_MUL = 2, DSK_SCATTER_MAX = 3, DSK_SCATTER_MIN = 4 };
+
+// out = x; then for u = 0, 1, .. updates-1 in that order: out[indices[u,:], 0..slice) is combined with updates[u,:].
+// x and out are [dims[0], .., dims[depth-1], slice]; indices [updates, depth] are i64 or i32 (index_type), negative ones
+// count from the end; one out of range fails the run (DS_E_INDEX, node) and is left out. out may be x.
+typedef struct dsk_scatter_args {
+  const void *x, *indices, *updates;
+  void *out;
+  const int64_t *dims;
+  int64_t type, index_type, depth, slice, count, kind, node;
+} dsk_scatter_args;
+void dsk_scatter(ds_exec *, const dsk_scatter_args *);
+
+// How many of x[0..count) differ from 0 (-0 does not), and their indices as out[rank, non-zeros] in row-major order.
+typedef struct dsk_non_zero_args {
+  const void *x;
+  int64_t *out;        // NULL for dsk_count_non_zero
+  const int64_t *dims; // [rank]
+  int64_t type, rank, non_zeros;
+} dsk_non_zero_args;
+int64_t dsk_count_non_zero(ds_exec *, const dsk_non_zero_args *);
+void dsk_non_zero(ds_exec *, const dsk_non_zero_args *);
 }

@@ -22,7 +22,9 @@ struct Operands {
         out(c.batch * c.heads * c.q * c.vDim, NAN) {
     for (size_t i = 0; i < mask.size(); i += 5)
       mask[i] = -INFINITY;
-    args = {q.data(), k.data(), v.data(), c.mask ? mask.data() : nullptr, out.data()};
+    args = {};
+    args.q = q.data(), args.k = k.data(), args.v = v.data(), args.out = out.data();
+    args.mask = c.mask ? mask.data() : nullptr;
     args.batch = c.batch, args.heads = c.heads, args.kv_heads = c.kvHeads;
     args.q_len = c.q, args.kv_len = c.kv, args.head_dim = c.dim, args.v_dim = c.vDim;
     // q and out are [batch, row, head, feature], v is [batch, head, row, feature].

@@ -1,0 +1,91 @@
+// A ds_exec for measuring: real threads that spin for work, memory on huge pages.
+#pragma once
+#include "runtime/kernels/cpu/dsk.h"
+#include <atomic>
+#include <cstdlib>
+#include <sys/mman.h>
+#include <thread>
+#include <vector>
+
+namespace ds::bench {
+
+inline void *hugeAlloc(size_t bytes) {
+  constexpr size_t huge = 2u << 20;
+  size_t size = (bytes + huge) / huge * huge;
+  void *p = std::aligned_alloc(huge, size);
+  madvise(p, size, MADV_HUGEPAGE);
+  return p;
+}
+
+class BenchExec : public ds_exec {
+public:
+  explicit BenchExec(int32_t threads) : ds_exec{&table, threads, DS_OK}, memory(threads) {
+    for (int32_t w = 1; w < threads; ++w)
+      pool.emplace_back([this, w] { work(w); });
+  }
+  ~BenchExec() {
+    stop = true;
+    ++round;
+    for (std::thread &t : pool)
+      t.join();
+  }
+
+private:
+  struct Memory {
+    void *p = nullptr;
+    size_t size = 0;
+  };
+  static BenchExec &self(ds_exec *e) { return *static_cast<BenchExec *>(e); }
+
+  void chunk(int32_t worker) {
+    int64_t begin = count * worker / parts, end = count * (worker + 1) / parts;
+    if (begin < end)
+      body(closure, begin, end, worker);
+  }
+  void work(int32_t worker) {
+    for (int64_t seen = 0;;) {
+      while (round.load(std::memory_order_acquire) == seen)
+        __builtin_ia32_pause();
+      ++seen;
+      if (stop)
+        return;
+      if (worker < parts)
+        chunk(worker);
+      done.fetch_add(1, std::memory_order_release);
+    }
+  }
+  static void parallelFor(ds_exec *exec, ds_body_fn body, void *closure, int64_t count, int64_t grain) {
+    BenchExec &e = self(exec);
+    int64_t parts = std::min<int64_t>(e.threads, count / grain);
+    if (parts <= 1)
+      return count ? body(closure, 0, count, 0) : void();
+    e.body = body, e.closure = closure, e.count = count, e.parts = parts;
+    e.done.store(1, std::memory_order_relaxed);
+    e.round.fetch_add(1, std::memory_order_release);
+    e.chunk(0);
+    while (e.done.load(std::memory_order_acquire) < e.threads)
+      __builtin_ia32_pause();
+  }
+  static void *scratch(ds_exec *exec, int32_t worker, uint64_t bytes) {
+    Memory &m = self(exec).memory[worker];
+    if (m.size < bytes) {
+      std::free(m.p);
+      m = {hugeAlloc(bytes), bytes};
+    }
+    return m.p;
+  }
+  static void *alloc(ds_exec *, uint64_t) { return nullptr; }
+  static void fail(ds_exec *e, int32_t code, int32_t, int64_t, int64_t) { e->status = code; }
+  inline static const ds_services table = {parallelFor, scratch, alloc, fail};
+
+  std::vector<Memory> memory;
+  std::vector<std::thread> pool;
+  std::atomic<int64_t> round{0};
+  std::atomic<int32_t> done{0};
+  std::atomic<bool> stop{false};
+  ds_body_fn body = nullptr;
+  void *closure = nullptr;
+  int64_t count = 0, parts = 0;
+};
+
+} // namespace ds::bench
