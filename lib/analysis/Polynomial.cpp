@@ -113,13 +113,15 @@ std::optional<int64_t> Polynomial::constant() const {
   return std::nullopt;
 }
 
-std::pair<Polynomial, Polynomial> Polynomial::splitByCoefficient(int64_t divisor) const {
-  Polynomial divided, others;
+std::pair<Polynomial, Polynomial> Polynomial::divideCoefficients(int64_t divisor) const {
+  Polynomial quotient, remainder;
   for (const auto &[monomial, coefficient] : terms) {
-    bool divides = coefficient % divisor == 0;
-    (void)(divides ? divided : others).addTerm(monomial, divides ? coefficient / divisor : coefficient);
+    int64_t rest = coefficient % divisor;
+    rest += rest < 0 ? divisor : 0;
+    (void)quotient.addTerm(monomial, coefficient / divisor - (coefficient % divisor < 0));
+    (void)remainder.addTerm(monomial, rest);
   }
-  return {divided, others};
+  return {quotient, remainder};
 }
 
 static int64_t clamp(__int128 value) {

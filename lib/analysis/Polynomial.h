@@ -35,8 +35,8 @@ public:
 
   std::optional<int64_t> constant() const;
   bool isZero() const { return terms.empty(); }
-  // The terms whose coefficients `divisor` divides, divided by it, and the others.
-  std::pair<Polynomial, Polynomial> splitByCoefficient(int64_t divisor) const;
+  // q and r with *this = divisor * q + r, the coefficients of r in [0, divisor); `divisor` is positive.
+  std::pair<Polynomial, Polynomial> divideCoefficients(int64_t divisor) const;
   const std::map<Monomial, int64_t, MonomialLess> &getTerms() const { return terms; }
 
 private:

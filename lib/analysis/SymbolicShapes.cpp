@@ -98,32 +98,54 @@ AffineExpr SymbolicShapes::normal(AffineExpr expr) {
   return normalOf[expr] = result;
 }
 
+AffineExpr SymbolicShapes::opaqueDiv(AffineExpr a, AffineExpr b) {
+  Interval of = range(a), by = range(b), result;
+  if (of.lo >= 0 && by.lo >= 0)
+    result = {by.hi == INT64_MAX || by.hi == 0 ? 0 : of.lo / by.hi, by.lo > 0 && of.hi != INT64_MAX ? of.hi / by.lo : of.hi};
+  return make({Symbol::Kind::floorDiv, {}, 0, a, b, result, {}});
+}
+
 AffineExpr SymbolicShapes::floorDiv(AffineExpr a, AffineExpr b) {
   auto x = Polynomial::get(a), y = Polynomial::get(b);
-  auto opaque = [&](AffineExpr lhs) {
-    Interval of = range(lhs), by = range(b);
-    Interval result;
-    if (of.lo >= 0 && by.lo >= 0)
-      result = {by.hi == INT64_MAX || by.hi == 0 ? 0 : of.lo / by.hi, by.lo > 0 && of.hi != INT64_MAX ? of.hi / by.lo : of.hi};
-    return make({Symbol::Kind::floorDiv, {}, 0, lhs, b, result, {}});
-  };
   if (!x || !y || y->isZero())
-    return opaque(a);
+    return opaqueDiv(a, b);
   if (auto q = x->exactQuotient(*y))
     return q->toExpr(getContext());
   std::optional<int64_t> divisor = y->constant();
   if (!divisor || *divisor < 0)
-    return opaque(a);
+    return opaqueDiv(a, b);
   // (b * q + r) / b = q + r / b
-  auto [whole, rest] = x->splitByCoefficient(*divisor);
-  AffineExpr r = rest.toExpr(getContext()), part;
+  auto [whole, rest] = x->divideCoefficients(*divisor);
+  AffineExpr r = rest.toExpr(getContext());
   Interval left = range(r);
   auto floorOf = [&](int64_t v) { return v / *divisor - (v % *divisor < 0); };
-  if (left.lo != INT64_MIN && left.hi != INT64_MAX && floorOf(left.lo) == floorOf(left.hi))
-    part = constant(floorOf(left.lo));
-  else
-    part = opaque(r);
+  bool isDecided = left.lo != INT64_MIN && left.hi != INT64_MAX && floorOf(left.lo) == floorOf(left.hi);
+  AffineExpr part = isDecided ? constant(floorOf(left.lo)) : remainderDiv(rest, *divisor);
   return normal(whole.toExpr(getContext()) + part);
+}
+
+// floor(rest / divisor), where nothing of `rest` divides.
+AffineExpr SymbolicShapes::remainderDiv(const Polynomial &rest, int64_t divisor) {
+  int64_t offset = 0, common = divisor;
+  for (const auto &[monomial, coefficient] : rest.getTerms()) {
+    if (monomial.empty())
+      offset = coefficient;
+    else
+      common = std::gcd(common, coefficient);
+  }
+  // (g * a + k) / (g * d) = (a + k / g) / d
+  if (common > 1)
+    return floorDiv(floorDiv(rest.toExpr(getContext()), constant(common)), constant(divisor / common));
+  // (floor(a / c) + k) / d = (a + k * c) / (c * d)
+  auto variable = *rest.plus(Polynomial(offset), -1);
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(variable.toExpr(getContext()))) {
+    const Symbol &inner = symbols[symbol.getPosition()];
+    auto by = inner.kind == Symbol::Kind::floorDiv ? constantOf(inner.rhs) : std::nullopt;
+    int64_t product, scaled;
+    if (by && *by > 0 && !llvm::MulOverflow(*by, divisor, product) && !llvm::MulOverflow(*by, offset, scaled))
+      return floorDiv(normal(inner.lhs + scaled), constant(product));
+  }
+  return opaqueDiv(rest.toExpr(getContext()), constant(divisor));
 }
 
 AffineExpr SymbolicShapes::extremum(Symbol::Kind kind, AffineExpr a, AffineExpr b) {

@@ -81,6 +81,8 @@ public:
 private:
   using Elements = SmallVector<AffineExpr>;
   AffineExpr make(Symbol symbol);
+  AffineExpr opaqueDiv(AffineExpr a, AffineExpr b);
+  AffineExpr remainderDiv(const Polynomial &rest, int64_t divisor);
   AffineExpr extremum(Symbol::Kind kind, AffineExpr a, AffineExpr b);
   void declareEntry(func::FuncOp func);
   Dims computeDims(Value tensor);
