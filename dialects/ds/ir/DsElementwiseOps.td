@@ -83,7 +83,8 @@ def Ds_BitXorOp : Ds_BinaryOp<"bit_xor", "bitwise exclusive or", Ds_IntTensor>;
 def Ds_ShiftLeftOp : Ds_BinaryOp<"shift_left", "a << b, 0 from the width on", Ds_IntTensor>;
 def Ds_ShiftRightOp : Ds_BinaryOp<"shift_right", "a >> b of unsigned values, 0 from the width on", Ds_IntTensor>;
 
-def Ds_PowOp : Ds_ElementwiseOp<"pow", "a to the power b, in a's type; b may be of another numeric type"> {
+def Ds_PowOp : Ds_ElementwiseOp<"pow", "a to the power b, in a's type; b may be of another numeric type",
+                                [AllElementTypesMatch<["lhs", "result"]>]> {
   let arguments = (ins Ds_NumTensor:$lhs, Ds_NumTensor:$rhs);
   let results = (outs Ds_NumTensor:$result);
 }
@@ -97,7 +98,8 @@ def Ds_EqualOp : Ds_CompareOp<"equal", "a = b">;
 def Ds_LessOp : Ds_CompareOp<"less", "a < b">;
 def Ds_LessEqualOp : Ds_CompareOp<"less_equal", "a <= b">;
 
-def Ds_SelectOp : Ds_ElementwiseOp<"select", "a where the condition holds, else b"> {
+def Ds_SelectOp : Ds_ElementwiseOp<"select", "a where the condition holds, else b",
+                                   [AllElementTypesMatch<["lhs", "rhs", "result"]>]> {
   let arguments = (ins Ds_BoolTensor:$condition, Ds_Tensor:$lhs, Ds_Tensor:$rhs);
   let results = (outs Ds_Tensor:$result);
 }
@@ -109,7 +111,10 @@ def Ds_CastOp : Ds_ElementwiseOp<"cast", "the value in another element type"> {
   let arguments = (ins Ds_Tensor:$input);
   let results = (outs Ds_Tensor:$result);
 }
-def Ds_BitcastOp : Ds_ElementwiseOp<"bitcast", "the same bits as another element type of the same width"> {
+def SameElementWidth : PredOpTrait<"operand and result elements have one width",
+    CPred<"::mlir::getElementTypeOrSelf($input).getIntOrFloatBitWidth() == "
+          "::mlir::getElementTypeOrSelf($result).getIntOrFloatBitWidth()">>;
+def Ds_BitcastOp : Ds_ElementwiseOp<"bitcast", "the same bits as another element type of the same width", [SameElementWidth]> {
   let arguments = (ins Ds_Tensor:$input);
   let results = (outs Ds_Tensor:$result);
 }

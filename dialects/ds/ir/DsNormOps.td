@@ -34,7 +34,7 @@ def Ds_NormOp : Ds_Op<"norm", [AttrSizedOperandSegments, SameOperandsAndResultEl
                           `:` functional-type(operands, results) }];
 }
 
-def Ds_AttentionOp : Ds_Op<"attention"> {
+def Ds_AttentionOp : Ds_Op<"attention", [AllElementTypesMatch<["q", "k", "v", "result"]>]> {
   let summary = "softmax(scale * q k^T + mask) v, heads grouped.";
   let description = [{
     Logically q [B, H, S, D], k [B, Hk, T, D], v [B, Hk, T, Dv], result [B, H, S, Dv]; head h uses key head h / (H / Hk).

@@ -31,7 +31,7 @@ def Ds_ScanOp : Ds_Op<"scan", [SameOperandsAndResultElementType]> {
   let results = (outs Ds_NumTensor:$result);
   let assemblyFormat = "$kind $input `axis` $axis attr-dict `:` functional-type($input, $result)";
 }
-def Ds_TopKOp : Ds_Op<"top_k"> {
+def Ds_TopKOp : Ds_Op<"top_k", [AllElementTypesMatch<["input", "values"]>]> {
   let summary = "The k largest (or smallest) elements along an axis and their indices (i64).";
   let description = [{
     Sorted, best first, of equal ones the lower index first. NaN counts as largest. C1: 0 <= axis < rank.

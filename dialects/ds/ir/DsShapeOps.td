@@ -4,7 +4,7 @@
 include "dialects/ds/ir/DsBase.td"
 
 // Sizes are mixed: static ones in the attribute, `ShapedType::kDynamic` where an index operand stands.
-def Ds_ReshapeOp : Ds_Op<"reshape"> {
+def Ds_ReshapeOp : Ds_Op<"reshape", [AllElementTypesMatch<["input", "result"]>]> {
   let summary = "The same elements in row-major order, in another shape.";
   let description = [{
     C1: the number of elements stays the same, where it is known.
@@ -20,7 +20,7 @@ def Ds_ReshapeOp : Ds_Op<"reshape"> {
   let hasFolder = 1;
 }
 
-def Ds_BroadcastOp : Ds_Op<"broadcast"> {
+def Ds_BroadcastOp : Ds_Op<"broadcast", [AllElementTypesMatch<["input", "result"]>]> {
   let summary = "Repeats axes of size 1, and missing leading axes, to a shape.";
   let description = [{
     C1: aligned at the last axis, each size of the operand is 1 or the target's.
@@ -51,7 +51,7 @@ def Ds_TransposeOp : Ds_Op<"transpose", [SameOperandsAndResultElementType]> {
   let hasFolder = 1;
 }
 
-def Ds_SliceOp : Ds_Op<"slice", [AttrSizedOperandSegments]> {
+def Ds_SliceOp : Ds_Op<"slice", [AttrSizedOperandSegments, AllElementTypesMatch<["input", "result"]>]> {
   let summary = "Elements offset, offset + stride, ... of each axis.";
   let description = [{
     Result element j of an axis is operand element offset + j * stride. Strides are static and not zero; negative
@@ -70,7 +70,7 @@ def Ds_SliceOp : Ds_Op<"slice", [AttrSizedOperandSegments]> {
   let hasFolder = 1;
 }
 
-def Ds_ConcatOp : Ds_Op<"concat"> {
+def Ds_ConcatOp : Ds_Op<"concat", [SameOperandsAndResultElementType]> {
   let summary = "Operands one after the other along an axis.";
   let description = [{
     C1: at least one operand, all of one rank, equal sizes on the other axes. C2: 0 <= axis < rank.
@@ -85,7 +85,7 @@ def Ds_ConcatOp : Ds_Op<"concat"> {
   let hasFolder = 1;
 }
 
-def Ds_PadOp : Ds_Op<"pad", [AttrSizedOperandSegments]> {
+def Ds_PadOp : Ds_Op<"pad", [AttrSizedOperandSegments, AllElementTypesMatch<["input", "value", "result"]>]> {
   let summary = "Elements added (or, where negative, removed) at both ends of each axis.";
   let description = [{
     `constant` fills with `value` (a tensor of one element); `reflect` mirrors without repeating the border, `edge` repeats it,

@@ -54,3 +54,24 @@ func.func @cast(%a: tensor<2xf32>) {
   %0 = ds.cast %a : (tensor<2xf32>) -> tensor<3xi32>
   return
 }
+
+// -----
+func.func @select_types(%c: tensor<2xi1>, %a: tensor<2xf32>, %b: tensor<2xf16>) {
+  // expected-error @+1 {{'ds.select' op failed to verify that all of {lhs, rhs, result} have same element type}}
+  %0 = ds.select %c, %a, %b : (tensor<2xi1>, tensor<2xf32>, tensor<2xf16>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @pow(%a: tensor<2xf32>, %b: tensor<2xi64>) {
+  // expected-error @+1 {{'ds.pow' op failed to verify that all of {lhs, result} have same element type}}
+  %0 = ds.pow %a, %b : (tensor<2xf32>, tensor<2xi64>) -> tensor<2xi64>
+  return
+}
+
+// -----
+func.func @bitcast(%a: tensor<2xf32>) {
+  // expected-error @+1 {{'ds.bitcast' op failed to verify that operand and result elements have one width}}
+  %0 = ds.bitcast %a : (tensor<2xf32>) -> tensor<2xi16>
+  return
+}

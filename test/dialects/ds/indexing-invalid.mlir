@@ -85,3 +85,10 @@ func.func @scatter_nd_too_long(%0: tensor<3xf32>, %1: tensor<1x2xi64>, %2: tenso
   %3 = ds.scatter_nd %0, %1, %2 {kind = #ds.scatter_kind<set>} : (tensor<3xf32>, tensor<1x2xi64>, tensor<1xf32>) -> tensor<3xf32>
   return
 }
+
+// -----
+func.func @gather_type(%0: tensor<9x4xf32>, %1: tensor<2xi64>) {
+  // expected-error @+1 {{'ds.gather' op failed to verify that all of {input, result} have same element type}}
+  %2 = ds.gather %0, %1 {axis = 0 : i64} : (tensor<9x4xf32>, tensor<2xi64>) -> tensor<2x4xi64>
+  return
+}

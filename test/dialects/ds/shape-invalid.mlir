@@ -85,7 +85,7 @@ func.func @concat_sizes(%0: tensor<2x3xf32>, %1: tensor<2x4xf32>) {
 
 // -----
 func.func @concat_nothing() {
-  // expected-error @+1 {{'ds.concat' op C1: there is no operand}}
+  // expected-error @+1 {{'ds.concat' op expected 1 or more operands, but found 0}}
   %0 = "ds.concat"() {axis = 0 : i64} : () -> tensor<0xf32>
   return
 }
@@ -122,5 +122,19 @@ func.func @pad_away(%0: tensor<2xf32>, %v: tensor<f32>) {
 func.func @iota() {
   // expected-error @+1 {{'ds.iota' op C1: one size}}
   %0 = ds.iota [2, 2] : tensor<2x2xi64>
+  return
+}
+
+// -----
+func.func @reshape_type(%0: tensor<4xf32>) {
+  // expected-error @+1 {{'ds.reshape' op failed to verify that all of {input, result} have same element type}}
+  %1 = ds.reshape %0 to [2, 2] : (tensor<4xf32>) -> tensor<2x2xi32>
+  return
+}
+
+// -----
+func.func @concat_type(%0: tensor<4xf32>, %1: tensor<4xi32>) {
+  // expected-error @+1 {{'ds.concat' op requires the same element type for all operands and results}}
+  %2 = ds.concat %0, %1 axis 0 : (tensor<4xf32>, tensor<4xi32>) -> tensor<8xf32>
   return
 }
