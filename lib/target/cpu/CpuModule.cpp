@@ -28,11 +28,11 @@ func::FuncOp CpuModule::createFunction(Location loc, StringRef name, TypeRange a
   return fn;
 }
 
-func::FuncOp CpuModule::declareKernel(StringRef name, TypeRange arguments) {
+func::FuncOp CpuModule::declareKernel(StringRef name, TypeRange arguments, TypeRange results) {
   if (auto known = module.lookupSymbol<func::FuncOp>(name))
     return known;
   OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
-  auto fn = func::FuncOp::create(b, module.getLoc(), name, FunctionType::get(context, arguments, {}));
+  auto fn = func::FuncOp::create(b, module.getLoc(), name, FunctionType::get(context, arguments, results));
   fn.setPrivate();
   return fn;
 }

@@ -23,7 +23,7 @@ public:
   // A new function with internal linkage at the end of the module; the builder is set to its entry block.
   func::FuncOp createFunction(Location loc, StringRef name, TypeRange arguments, TypeRange results, OpBuilder &b);
   // A function of the kernels' bitcode.
-  func::FuncOp declareKernel(StringRef name, TypeRange arguments);
+  func::FuncOp declareKernel(StringRef name, TypeRange arguments, TypeRange results);
   // The address of a function.
   Value addressOf(OpBuilder &b, Location loc, func::FuncOp fn);
   // The address of a constant array.

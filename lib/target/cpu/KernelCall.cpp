@@ -19,7 +19,7 @@ LogicalResult KernelGroup::begin(TypeRange results) {
 
 void KernelGroup::end(ValueRange results) { func::ReturnOp::create(emitter->builder, loc(), results); }
 
-void KernelGroup::call(StringRef name, ArrayRef<Value> fields, bool withEpilogue) {
+Value KernelGroup::call(StringRef name, ArrayRef<Value> fields, bool withEpilogue, Type result) {
   OpBuilder &b = emitter->builder;
   Value memory = LLVM::AllocaOp::create(b, loc(), cpu.ptr, cpu.i64, cpu.constantI64(b, loc(), fields.size()), 8);
   int64_t at = 0;
@@ -34,7 +34,9 @@ void KernelGroup::call(StringRef name, ArrayRef<Value> fields, bool withEpilogue
     operands.push_back(cpu.addressOf(b, loc(), epilogue));
     operands.push_back(cpu.makeClosure(b, loc(), caller.getArguments()));
   }
-  func::CallOp::create(b, loc(), cpu.declareKernel(name, SmallVector<Type>(operands.size(), cpu.ptr)), operands);
+  func::FuncOp callee = cpu.declareKernel(name, SmallVector<Type>(operands.size(), cpu.ptr), result ? TypeRange(result) : TypeRange());
+  auto made = func::CallOp::create(b, loc(), callee, operands);
+  return result ? made.getResult(0) : Value();
 }
 
 FailureOr<Value> KernelGroup::pointer(const StridedView &view) {
@@ -150,5 +152,5 @@ LogicalResult mlir::ds::lowerKernelGroup(CpuModule &cpu, func::FuncOp group, Ope
     return lowerConvGroup(k);
   if (isa<dsk::AttentionOp>(kernel))
     return lowerAttentionGroup(k);
-  return lowerSerialGroup(k);
+  return lowerDataGroup(k);
 }

@@ -15,7 +15,8 @@ public:
   // Ends it.
   void end(ValueRange results = {});
   // Calls kernel `name`(exec, &fields[, epilogue, closure]). Fields are stored one after the other, each aligned to its size.
-  void call(StringRef name, ArrayRef<Value> fields, bool withEpilogue);
+  // Returns the call's result if `result` is a type.
+  Value call(StringRef name, ArrayRef<Value> fields, bool withEpilogue, Type result = {});
   // The pointer to the first element of a view.
   FailureOr<Value> pointer(const StridedView &view);
   FailureOr<Value> pointerOf(Value tensor);
@@ -43,6 +44,6 @@ private:
 LogicalResult lowerMatmulGroup(KernelGroup &k);
 LogicalResult lowerConvGroup(KernelGroup &k);
 LogicalResult lowerAttentionGroup(KernelGroup &k);
-LogicalResult lowerSerialGroup(KernelGroup &k); // scan, scatter, counting
+LogicalResult lowerDataGroup(KernelGroup &k); // pooling, selection, scans, scatters, counting
 
 } // namespace mlir::ds
