@@ -67,10 +67,11 @@ uint32_t detect() {
   if (!has(lo, avx512State) || !has(seven.b, f | dq | cd | bw | vl))
     return found;
   found |= avx512;
-  found |= has(seven.c, 1u << 11) ? vnni : 0;
-  found |= has(sevenOne.a, 1u << 5) ? bf16 : 0;
-  found |= has(seven.d, 1u << 23) ? fp16 : 0;
-  found |= has(lo, tileState) && has(seven.d, amxBf16 | amxTile | amxInt8) ? amx : 0;
+  auto add = [&](bool present, uint32_t feature) { found |= present ? feature : 0; };
+  add(has(seven.c, 1u << 11), vnni);
+  add(has(sevenOne.a, 1u << 5), bf16);
+  add(has(seven.d, 1u << 23), fp16);
+  add(has(lo, tileState) && has(seven.d, amxBf16 | amxTile | amxInt8), amx);
   return found;
 }
 

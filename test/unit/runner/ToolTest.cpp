@@ -117,6 +117,24 @@ TEST(DsRun, BatchIsolatesItsCases) {
   EXPECT_NE(r.out.find("{\"model\": \"/no/such.dsm\", \"status\": \"error\""), std::string::npos) << r.out;
 }
 
+TEST(DsRun, BatchSurvivesCrashesAndHangs) {
+  AddCase c;
+  std::string bad = packModel("bad"), list = temporaryPath("list");
+  std::ofstream lines(list);
+  for (int64_t n : {1, 2, 3}) {
+    std::string in = temporaryPath("n" + std::to_string(n));
+    std::filesystem::create_directories(in);
+    writeBytes(in + "/input_0.npy", ds::tools::formatNpy(floats({n}, std::vector<float>(size_t(n)))));
+    lines << bad << " " << in << "\n";
+  }
+  lines.close();
+  Result r = run("ds-run --timeout 1 --jobs 3 --batch " + list);
+  EXPECT_EQ(r.exit, 1);
+  size_t crash = r.out.find("\"status\": \"crash\""), late = r.out.find("\"status\": \"timeout\"");
+  EXPECT_LT(crash, late) << r.out;
+  EXPECT_LT(late, r.out.find("\"status\": \"ok\"")) << r.out;
+}
+
 // A stand-in for the compiler beside a copy of ds-run: what it says and how it ends must come through.
 TEST(DsRun, CompilesOnnxIntoTheCache) {
   AddCase c;

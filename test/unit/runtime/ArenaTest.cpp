@@ -30,8 +30,8 @@ TEST(Arena, BuffersAliveTogetherDoNotOverlap) {
       EXPECT_TRUE(bytes[i] <= 0 || offsets[i] + uint64_t(bytes[i]) <= total);
       for (uint32_t j = 0; j < i; ++j) {
         bool together = buffers[i].first_use <= buffers[j].last_use && buffers[j].first_use <= buffers[i].last_use;
-        if (together && bytes[i] > 0 && bytes[j] > 0)
-          EXPECT_TRUE(offsets[i] + uint64_t(bytes[i]) <= offsets[j] || offsets[j] + uint64_t(bytes[j]) <= offsets[i]);
+        bool apart = offsets[i] + uint64_t(bytes[i]) <= offsets[j] || offsets[j] + uint64_t(bytes[j]) <= offsets[i];
+        EXPECT_TRUE(!together || apart || bytes[i] <= 0 || bytes[j] <= 0);
       }
     }
     EXPECT_LE(total, peak + peak / 3 + 64);

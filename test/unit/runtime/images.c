@@ -131,5 +131,19 @@ static int32_t weights_run(ds_exec *e, const int64_t *in, const void *const *inp
 #define weights_buffers 0
 #define weights_counts 0, 2, 0, 3, 0, 3
 
+// ---- bad: for x[n]: crashes if n is 1, never ends if n is 2 ----
+static int32_t bad_plan(ds_exec *e, const int64_t *in, int64_t *bytes, int64_t *out) { return DS_OK; }
+static int32_t bad_run(ds_exec *e, const int64_t *in, const void *const *inputs, const void *const *weights,
+                       void *const *buffers, void **outputs, int64_t *out) {
+  if (in[0] == 1)
+    __builtin_trap();
+  for (volatile int64_t n = in[0]; n == 2;)
+    ;
+  *(float *)outputs[0] = 0;
+  return DS_OK;
+}
+#define bad_buffers 0
+#define bad_counts 0, 0, 1, 1, 1, 0
+
 __attribute__((visibility("default"))) const ds_model_image ds_model = {
     DS_MODEL_ABI, PASTE(IMAGE, _counts), PASTE(IMAGE, _buffers), PASTE(IMAGE, _plan), PASTE(IMAGE, _run)};
