@@ -181,3 +181,13 @@ TEST(DsBench, AnswersEachLineWithTimes) {
   EXPECT_EQ(std::count(r.out.begin(), r.out.end(), '['), 2) << r.out;
   EXPECT_TRUE(std::filesystem::exists(c.out + "/output_0.npy"));
 }
+
+#ifdef PYTHON
+TEST(Python, RunsModels) {
+  std::string folder = std::filesystem::path(packModel("add")).parent_path(), log = temporaryPath("log");
+  packModel("gather");
+  EXPECT_EQ(std::system((std::string(PYTHON) + " " + folder + " >" + log + " 2>&1").c_str()), 0) << readFile(log);
+  for (const char *npz : {"/compressed.npz", "/stored.npz"})
+    EXPECT_EQ(run("ds-run " + folder + "/add.dsm --inputs " + folder + npz).out, "z: f32[2x4] 2 6 10 14 10 14 ...\n");
+}
+#endif
