@@ -205,6 +205,15 @@ bool mlir::ds::variesOnlyFrom(Value v, RankedTensorType to, int64_t axis) {
   return static_cast<int64_t>(trimmedShape(v).size()) <= to.getRank() - axis;
 }
 
+static bool isWeightOnly(Value v, unsigned depth) {
+  Operation *op = v.getDefiningOp();
+  if (!op || depth > 16 || !(isa<DsDialect>(op->getDialect()) || op->hasTrait<mlir::OpTrait::ConstantLike>()))
+    return false;
+  return llvm::all_of(op->getOperands(), [&](Value operand) { return isWeightOnly(operand, depth + 1); });
+}
+
+bool mlir::ds::isWeightOnly(Value v) { return ::isWeightOnly(v, 0); }
+
 static remark::RemarkOpts options(StringRef pass, StringRef name) {
   return remark::RemarkOpts::name(name).category(pass).function("main");
 }

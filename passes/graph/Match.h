@@ -56,6 +56,9 @@ SmallVector<int64_t> trimmedShape(Value v);
 // Whether broadcasting `v` to a tensor of type `to` can only vary along axes >= axis.
 bool variesOnlyFrom(Value v, RankedTensorType to, int64_t axis);
 
+// Whether `v` is computed from weights and constants alone, so that it costs nothing at run time.
+bool isWeightOnly(Value v);
+
 // Tells that a pass raised or changed something at `loc`.
 void remarkPassed(Location loc, StringRef pass, StringRef name, const Twine &what);
 void remarkMissed(Location loc, StringRef pass, StringRef name, const Twine &why);

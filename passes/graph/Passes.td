@@ -3,6 +3,24 @@
 #define DS_GRAPH_PASSES
 include "mlir/Pass/PassBase.td"
 
+def BindDims : Pass<"ds-graph-bind-dims", "ModuleOp"> {
+  let summary = "Fixes, or gives a range to, named dimensions of the entry function.";
+  let description = [{
+    `dims=name=value` makes every entry axis of that name (`ds.dims`) static, `name=lo..hi` declares its range. An axis without a
+    name is called `input.axis` ("x.0"). The types of results follow in `ds-graph-refine-types`.
+
+    With `dims=batch=1`
+    ```mlir
+    func.func @main(%x: tensor<?x?xf32> {ds.name = "x", ds.dims = ["batch", "seq"]})
+    ```
+    becomes
+    ```mlir
+    func.func @main(%x: tensor<1x?xf32> {ds.name = "x", ds.dims = ["", "seq"]})
+    ```
+  }];
+  let options = [ListOption<"dims", "dims", "std::string", "name=value or name=lo..hi, one for each dimension">];
+}
+
 def Canonicalize : Pass<"ds-graph-canonicalize", "ModuleOp"> {
   let summary = "The normal form of a ds module.";
   let description = [{
@@ -24,22 +42,137 @@ def Canonicalize : Pass<"ds-graph-canonicalize", "ModuleOp"> {
   }];
 }
 
-def BindDims : Pass<"ds-graph-bind-dims", "ModuleOp"> {
-  let summary = "Fixes, or gives a range to, named dimensions of the entry function.";
+def ChannelsLast : Pass<"ds-graph-channels-last", "ModuleOp"> {
+  let summary = "Images as [N, spatial..., C].";
   let description = [{
-    `dims=name=value` makes every entry axis of that name (`ds.dims`) static, `name=lo..hi` declares its range. An axis without a
-    name is called `input.axis` ("x.0"). The types of results follow in `ds-graph-refine-types`.
+    Convolutions, pools and transposed convolutions run channels last. The transposes around them move down through elementwise
+    ops, reductions, concatenations, pads, slices, softmax and resampling until they meet and cancel, or the graph ends; operands
+    that are weights are transposed when the model is packaged. A 1x1 convolution of one pixel becomes a matmul.
 
-    With `dims=batch=1`
     ```mlir
-    func.func @main(%x: tensor<?x?xf32> {ds.name = "x", ds.dims = ["batch", "seq"]})
+    %0 = ds.conv %x, %w {strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 1 : i64}
+       : (tensor<1x4x8xf32>, tensor<6x4x3xf32>) -> tensor<1x6x6xf32>
+    %1 = ds.relu %0 : (tensor<1x6x6xf32>) -> tensor<1x6x6xf32>
     ```
     becomes
     ```mlir
-    func.func @main(%x: tensor<1x?xf32> {ds.name = "x", ds.dims = ["", "seq"]})
+    %0 = ds.transpose %x [0, 2, 1] : (tensor<1x4x8xf32>) -> tensor<1x8x4xf32>
+    %1 = ds.conv %0, %w {channels_last, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 1 : i64}
+       : (tensor<1x8x4xf32>, tensor<6x4x3xf32>) -> tensor<1x6x6xf32>
+    %2 = ds.relu %1 : (tensor<1x6x6xf32>) -> tensor<1x6x6xf32>
+    %3 = ds.transpose %2 [0, 2, 1] : (tensor<1x6x6xf32>) -> tensor<1x6x6xf32>
     ```
   }];
-  let options = [ListOption<"dims", "dims", "std::string", "name=value or name=lo..hi, one for each dimension">];
+}
+
+def FoldNormIntoConv : Pass<"ds-graph-fold-norm-into-conv", "ModuleOp"> {
+  let summary = "Factors per channel behind a kernel go into its weights.";
+  let description = [{
+    What the importer makes of a batch norm, `x * scale + shift` with weights, disappears behind a convolution (or a matmul by
+    weights): the filter is multiplied, which only a weight program computes, and the shifts add up to one bias. Weights
+    that something else uses too stay as they are.
+
+    ```mlir
+    %0 = ds.conv %x, %w {strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 1 : i64}
+       : (tensor<1x4x8xf32>, tensor<6x4x3xf32>) -> tensor<1x6x6xf32>
+    %1 = ds.mul %0, %s : (tensor<1x6x6xf32>, tensor<6x1xf32>) -> tensor<1x6x6xf32>
+    ```
+    becomes
+    ```mlir
+    %0 = ds.reshape %s to [6, 1, 1] : (tensor<6x1xf32>) -> tensor<6x1x1xf32>
+    %1 = ds.mul %w, %0 : (tensor<6x4x3xf32>, tensor<6x1x1xf32>) -> tensor<6x4x3xf32>
+    %2 = ds.conv %x, %1 {strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 1 : i64}
+       : (tensor<1x4x8xf32>, tensor<6x4x3xf32>) -> tensor<1x6x6xf32>
+    ```
+  }];
+}
+
+def RaiseActivations : Pass<"ds-graph-raise-activations", "ModuleOp"> {
+  let summary = "Activation functions and softmax from the arithmetic that exporters write.";
+  let description = [{
+    GELU (erf and tanh forms, whatever the order of the factors), SiLU, sigmoid, softplus, relu, softmax and its logarithm. The
+    constants must be those of the function in the model's precision.
+
+    ```mlir
+    %0 = ds.div %x, %sqrt2 : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    %1 = ds.erf %0 : (tensor<4xf32>) -> tensor<4xf32>
+    %2 = ds.add %1, %one : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    %3 = ds.mul %x, %2 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %4 = ds.mul %3, %half : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    ```
+    becomes
+    ```mlir
+    %4 = ds.gelu %x : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+}
+
+def RaiseAttention : Pass<"ds-graph-raise-attention", "ModuleOp"> {
+  let summary = "ds.attention from the two matmuls around a softmax.";
+  let description = [{
+    Scales on the queries, on the keys or on the scores multiply into one; masks may be added or selected (then they become an
+    added one); transposes of operands and result become layouts; keys and values that were repeated for grouped heads are used
+    as they were before.
+
+    ```mlir
+    %kt = ds.transpose %k [0, 1, 3, 2] : (tensor<1x2x4x8xf32>) -> tensor<1x2x8x4xf32>
+    %0 = ds.matmul %q, %kt : (tensor<1x2x4x8xf32>, tensor<1x2x8x4xf32>) -> tensor<1x2x4x4xf32>
+    %1 = ds.mul %0, %c : (tensor<1x2x4x4xf32>, tensor<f32>) -> tensor<1x2x4x4xf32>
+    %2 = ds.add %1, %mask : (tensor<1x2x4x4xf32>, tensor<1x1x4x4xf32>) -> tensor<1x2x4x4xf32>
+    %3 = ds.softmax %2 axis 3 : (tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+    %4 = ds.matmul %3, %v : (tensor<1x2x4x4xf32>, tensor<1x2x4x8xf32>) -> tensor<1x2x4x8xf32>
+    ```
+    becomes
+    ```mlir
+    %4 = ds.attention %q, %k, %v mask %mask {scale = 0.25 : f64}
+       : (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x1x4x4xf32>) -> tensor<1x2x4x8xf32>
+    ```
+  }];
+}
+
+def RaiseNorms : Pass<"ds-graph-raise-norms", "ModuleOp"> {
+  let summary = "Layer norm and RMS norm from means, squares and roots.";
+  let description = [{
+    A value divided by the root of its mean square plus epsilon becomes `ds.norm`: `layer` where the mean was subtracted before,
+    else `rms`. Scale and bias that vary along the normalised axes only are absorbed. Other axes than the last ones are
+    transposed to the end and back.
+
+    ```mlir
+    %0 = ds.reduce sum %x [1] {keepdims} : (tensor<2x8xf32>) -> tensor<2x1xf32>
+    %1 = ds.mul %0, %eighth : (tensor<2x1xf32>, tensor<f32>) -> tensor<2x1xf32>
+    %2 = ds.sub %x, %1 : (tensor<2x8xf32>, tensor<2x1xf32>) -> tensor<2x8xf32>
+    %3 = ds.pow %2, %two : (tensor<2x8xf32>, tensor<f32>) -> tensor<2x8xf32>
+    %4 = ds.reduce sum %3 [1] {keepdims} : (tensor<2x8xf32>) -> tensor<2x1xf32>
+    %5 = ds.mul %4, %eighth : (tensor<2x1xf32>, tensor<f32>) -> tensor<2x1xf32>
+    %6 = ds.add %5, %eps : (tensor<2x1xf32>, tensor<f32>) -> tensor<2x1xf32>
+    %7 = ds.sqrt %6 : (tensor<2x1xf32>) -> tensor<2x1xf32>
+    %8 = ds.div %2, %7 : (tensor<2x8xf32>, tensor<2x1xf32>) -> tensor<2x8xf32>
+    %9 = ds.mul %8, %s : (tensor<2x8xf32>, tensor<8xf32>) -> tensor<2x8xf32>
+    %10 = ds.add %9, %b : (tensor<2x8xf32>, tensor<8xf32>) -> tensor<2x8xf32>
+    ```
+    becomes
+    ```mlir
+    %10 = ds.norm layer %x axis 1 epsilon 1.0e-5 scale %s bias %b : (tensor<2x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<2x8xf32>
+    ```
+  }];
+}
+
+def RefineTypes : Pass<"ds-graph-refine-types", "ModuleOp"> {
+  let summary = "Sizes that symbolic shapes prove become part of types and attributes.";
+  let description = [{
+    Index operands that are constant move into the static sizes, result types become as static as proved, the function's result
+    types follow. Reshapes, broadcasts, slices, pads and concats that are proved to change nothing go, and so do broadcasts of
+    operands that elementwise ops broadcast by themselves. A model that contradicts itself is an error here.
+
+    ```mlir
+    %1 = ds.broadcast %x to [%n, %c8] : (tensor<1x8xf32>) -> tensor<?x?xf32>
+    %2 = ds.add %y, %1 : (tensor<?x8xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>    // %n is the size of %y
+    ```
+    becomes
+    ```mlir
+    %2 = ds.add %y, %x : (tensor<?x8xf32>, tensor<1x8xf32>) -> tensor<?x8xf32>
+    ```
+  }];
 }
 
 def ShapesToIndex : Pass<"ds-graph-shapes-to-index", "ModuleOp"> {
@@ -62,23 +195,5 @@ def ShapesToIndex : Pass<"ds-graph-shapes-to-index", "ModuleOp"> {
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect"];
-}
-
-def RefineTypes : Pass<"ds-graph-refine-types", "ModuleOp"> {
-  let summary = "Sizes that symbolic shapes prove become part of types and attributes.";
-  let description = [{
-    Index operands that are constant move into the static sizes, result types become as static as proved, the function's result
-    types follow. Reshapes, broadcasts, slices, pads and concats that are proved to change nothing go, and so do broadcasts of
-    operands that elementwise ops broadcast by themselves. A model that contradicts itself is an error here.
-
-    ```mlir
-    %1 = ds.broadcast %x to [%n, %c8] : (tensor<1x8xf32>) -> tensor<?x?xf32>
-    %2 = ds.add %y, %1 : (tensor<?x8xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>    // %n is the size of %y
-    ```
-    becomes
-    ```mlir
-    %2 = ds.add %y, %x : (tensor<?x8xf32>, tensor<1x8xf32>) -> tensor<?x8xf32>
-    ```
-  }];
 }
 #endif
