@@ -2,6 +2,7 @@
 #include "tools/runner/CompileCache.h"
 #include "runtime/core/Sha256.h"
 #include "tools/runner/Formats.h"
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <climits>
@@ -59,6 +60,28 @@ std::string siblingCompiler() {
   ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
   std::string self(path, length > 0 ? size_t(length) : 0);
   return self.substr(0, self.rfind('/') + 1) + "ds-compile";
+}
+
+constexpr uint64_t cacheLimit = uint64_t(16) << 30;
+
+// Removes the packages that were used longest ago while all together take more than the limit. Those in use
+// stay readable to who has them open.
+void trimCache(const std::string &folder) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  std::vector<std::pair<fs::file_time_type, fs::path>> packages;
+  uint64_t total = 0;
+  for (const fs::directory_entry &entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".dsm") {
+      packages.emplace_back(entry.last_write_time(ignored), entry.path());
+      total += entry.file_size(ignored);
+    }
+  std::sort(packages.begin(), packages.end());
+  for (size_t i = 0; i + 1 < packages.size() && total > cacheLimit; ++i) {
+    total -= fs::file_size(packages[i].second, ignored);
+    fs::remove(packages[i].second, ignored);
+    fs::remove(packages[i].second.replace_extension(".seconds"), ignored);
+  }
 }
 
 // Runs the command, passing its standard error on if `verbose`, and keeps its last part. Returns wait()'s status.
@@ -137,6 +160,7 @@ Exit ds::tools::compileIfNeeded(const std::string &model, const std::vector<std:
   result.path = stem + ".dsm";
   if (access(result.path.c_str(), R_OK) == 0) {
     result.cached = true;
+    utimensat(AT_FDCWD, result.path.c_str(), nullptr, 0); // for trimCache
     if (readFile(stem + ".seconds", times, error))
       result.seconds = std::atof(times.c_str());
     return Ok;
@@ -151,7 +175,7 @@ Exit ds::tools::compileIfNeeded(const std::string &model, const std::vector<std:
   std::vector<std::string> command = {compiler, model, "-o", temporary};
   command.insert(command.end(), flags.begin(), flags.end());
   auto begin = std::chrono::steady_clock::now();
-  int status = runCommand(command, verbose, errors);
+  int status = runCommand(command, verbose && isatty(2), errors);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   Exit exit = judge(status, model, errors, error);
   if (exit == Ok && (!writeFile(stem + ".seconds", std::to_string(result.seconds), error) ||
@@ -159,7 +183,9 @@ Exit ds::tools::compileIfNeeded(const std::string &model, const std::vector<std:
     error = "ds-compile made no '" + temporary + "'";
     exit = Failed;
   }
-  if (exit != Ok)
+  if (exit == Ok)
+    trimCache(folder);
+  else
     unlink(temporary.c_str());
   return exit;
 }

@@ -16,8 +16,8 @@ struct Compiled {
 
 /// `model` itself if it is no .onnx (or .onnxtxt, .mlir, .mlirbc). Otherwise the cached result of
 /// `ds-compile model flags...`, made now if there is none for this path, size, mtime, inode, compiler and flags.
-/// The cache is $DS_CACHE, else $XDG_CACHE_HOME/ds/compiled, else ~/.cache/ds/compiled. What the compiler says on
-/// standard error is passed on if `verbose`; its last line is the error.
+/// The cache is $DS_CACHE, else $XDG_CACHE_HOME/ds/compiled, else ~/.cache/ds/compiled; it is kept below 16 GiB.
+/// If `verbose`, a terminal sees what the compiler says; `error` is its one line that says why it failed.
 Exit compileIfNeeded(const std::string &model, const std::vector<std::string> &flags, bool verbose, Compiled &result,
                      std::string &error);
 
