@@ -38,6 +38,8 @@ ds_result Image::load(const void *elf, uint64_t bytes) {
     return fail(DS_ERR_MEMORY, "cannot create a memory file for code: %s", strerror(errno));
   if (ds_result r = writeAll(fd, elf, bytes))
     return r;
+  // Images call the mathematics library and may not name it; a host in C need not have loaded it.
+  dlopen("libm.so.6", RTLD_LAZY | RTLD_GLOBAL);
   char path[64];
   snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
   handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);

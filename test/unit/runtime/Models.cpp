@@ -52,6 +52,9 @@ PackageContents test::contentsOf(const std::string &name, std::string &elf) {
   } else if (name == "gather") {
     c.signature.inputs = {{"x", DS_F32, {dynamic("n")}}, {"i", DS_I64, {}}};
     c.signature.outputs = {{"z", DS_F32, {}}};
+  } else if (name == "math") {
+    c.signature.inputs = {{"x", DS_F64, {}}};
+    c.signature.outputs = {{"z", DS_F64, {}}};
   } else if (name == "bad") {
     c.signature.inputs = {{"x", DS_F32, {dynamic("n")}}};
     c.signature.outputs = {{"z", DS_F32, {}}};

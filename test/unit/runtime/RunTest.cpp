@@ -71,6 +71,14 @@ TEST(Run, ScalarsAndFailuresThatNameTheNode) {
   EXPECT_EQ(ds_session_run(s.get(), in, 2, &out, 1), DS_SUCCESS);
 }
 
+TEST(Run, ImagesFindTheMathematicsLibrary) {
+  Session s = session(open(packModel("math")));
+  std::vector<double> x = {2};
+  ds_tensor in = tensor(DS_F64, {}, x), out = {};
+  ASSERT_EQ(ds_session_run(s.get(), &in, 1, &out, 1), DS_SUCCESS) << ds_last_error();
+  EXPECT_EQ(*static_cast<double *>(out.data), 8);
+}
+
 TEST(Run, SizesThatDependOnData) {
   Session s = session(open(packModel("positive")));
   std::vector<float> x = {-1, 2, 0, 5, 7}, z(3);
