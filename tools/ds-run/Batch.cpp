@@ -18,6 +18,7 @@ namespace {
 
 struct Line {
   std::string model, inputs, outputs, expect;
+  double rtol, atol;
 };
 
 struct Running {
@@ -25,19 +26,21 @@ struct Running {
   int from; // pipe
 };
 
-bool readList(const std::string &path, std::vector<Line> &lines, std::string &error) {
+bool readList(const Options &options, std::vector<Line> &lines, std::string &error) {
   std::string text, row;
-  if (!readFile(path, text, error))
+  if (!readFile(options.batch, text, error))
     return false;
   for (std::istringstream rows(text); std::getline(rows, row);) {
     std::istringstream words(row);
-    Line line;
+    Line line = {"", "", "", "", options.rtol, options.atol};
     words >> line.model >> line.inputs >> line.outputs >> line.expect;
     if (line.model.empty() || line.model[0] == '#')
       continue;
     for (std::string *word : {&line.inputs, &line.outputs, &line.expect})
       if (*word == "-")
         word->clear();
+    if (double rtol, atol; words >> rtol >> atol)
+      line.rtol = rtol, line.atol = atol;
     lines.push_back(line);
   }
   return true;
@@ -50,6 +53,7 @@ void child(const Options &options, const Line &line, int to) {
   Options one = options;
   one.run.model = line.model, one.run.inputs = line.inputs, one.run.verbose = false;
   one.outputs = line.outputs, one.expect = line.expect;
+  one.rtol = line.rtol, one.atol = line.atol;
   std::string json = runCase(one).json();
   for (size_t at = 0; at < json.size();) {
     ssize_t written = write(to, json.data() + at, json.size() - at);
@@ -105,7 +109,7 @@ std::string finish(std::map<pid_t, Running> &running, size_t &index) {
 int ds::tools::runBatch(const Options &options) {
   std::vector<Line> lines;
   std::string error;
-  if (!readList(options.batch, lines, error)) {
+  if (!readList(options, lines, error)) {
     std::fprintf(stderr, "ds-run: %s\n", error.c_str());
     return Failed;
   }

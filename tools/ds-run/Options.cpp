@@ -70,8 +70,8 @@ const Option table[] = {
     {nullptr, nullptr, "What to run", nullptr},
     {"model", "PATH", "the model; the same as the first argument", TEXT(run.model)},
     {"batch", "LIST",
-     "many cases: each line of LIST is MODEL INPUTS OUTPUTS [EXPECT], `-` for none. Each runs in a\n"
-     "process of its own and gives one line of JSON",
+     "many cases: each line of LIST is MODEL INPUTS OUTPUTS [EXPECT [RTOL ATOL]], `-` for none.\n"
+     "Each runs in a process of its own and gives one line of JSON",
      TEXT(batch)},
     {"jobs", "N", "cases of a batch that run at the same time (1)", COUNT(jobs, 1)},
     {"timeout", "S", "seconds that a case of a batch may take (60)", COUNT(timeout, 1)},
