@@ -25,7 +25,7 @@ ds_result ds_model::checkImage() const {
   for (uint32_t i = 0; i < package.outputCount; ++i)
     outputDims += package.outputs()[i].rank;
   if (m.input_count != package.inputCount || m.output_count != package.outputCount ||
-      m.weight_count != package.weights.size() || m.input_dim_count != inputDims || m.output_dim_count != outputDims)
+      m.weight_count > package.weights.size() || m.input_dim_count != inputDims || m.output_dim_count != outputDims)
     return fail(DS_ERR_FORMAT, "the code image '%s' does not match the package's signature", isa);
   return DS_SUCCESS;
 }
