@@ -2,8 +2,7 @@
 // lowerings. Floats are computed in f64 and rounded once per op to the result's type.
 #pragma once
 #include "lib/analysis/Executor.h"
-#include "llvm/ADT/StringMap.h"
-#include "llvm/Support/MemoryBuffer.h"
+#include "lib/analysis/WeightData.h"
 #include <functional>
 #include <string>
 
@@ -20,14 +19,14 @@ struct EvalOptions {
 // What an evaluation keeps between ops: options and mapped weight files.
 class EvalContext {
 public:
-  explicit EvalContext(EvalOptions options = {}) : options(std::move(options)) {}
-  // Elements in [offset, offset + length) of a file, mapped. Emits an error at `op` on failure.
-  FailureOr<Tensor> mapWeight(Operation *op, StringRef file, int64_t offset, int64_t length);
+  explicit EvalContext(EvalOptions options = {}) : options(std::move(options)), weights(this->options.weightsDir) {}
+  // A weight's elements. Emits an error at `op` on failure.
+  FailureOr<Tensor> weight(WeightOp op);
 
   const EvalOptions options;
 
 private:
-  llvm::StringMap<std::shared_ptr<llvm::MemoryBuffer>> files;
+  WeightData weights;
 };
 
 // Runs `func`: one tensor per argument, whose element types and shapes fit the argument types (`?` takes any size).
