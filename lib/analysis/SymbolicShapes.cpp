@@ -12,6 +12,8 @@ DimDeclaration DimDeclaration::parse(StringRef text) {
   int64_t a, b;
   bool ranged = text.contains("..") && !lo.getAsInteger(10, a) && !hi.getAsInteger(10, b) && 0 <= a && a <= b;
   result.name = (ranged ? name : text).str();
+  if (result.name == "?") // exporters' way to say that there is no name
+    result.name.clear();
   if (ranged)
     result.range = {a, b};
   return result;
@@ -25,7 +27,21 @@ std::string DimDeclaration::str() const {
 
 SymbolicShapes::SymbolicShapes(func::FuncOp func) : ShapeContext(func.getContext()) {
   declareEntry(func);
-  // In order, so that no query recurses deeply.
+  // What an op assumes about entry dims may decide ops before it.
+  for (int round = 0; round < 4; ++round) {
+    isTightened = false;
+    analyse(func);
+    if (!isTightened)
+      break;
+    for (auto it = symbolIds.begin(); it != symbolIds.end();)
+      it = it->second >= entryCount ? symbolIds.erase(it) : std::next(it);
+    symbols.resize(entryCount);
+    dimsOf.clear(), indexOf.clear(), elementsOf.clear(), normalOf.clear();
+  }
+}
+
+// In order, so that no query recurses deeply.
+void SymbolicShapes::analyse(func::FuncOp func) {
   func.walk<WalkOrder::PreOrder>([&](Operation *op) {
     for (Value result : op->getResults()) {
       if (isa<RankedTensorType>(result.getType())) {
@@ -53,14 +69,50 @@ void SymbolicShapes::declareEntry(func::FuncOp func) {
       AffineExpr &known = byName[dim.name];
       bool isNew = !known || dim.name.empty();
       if (isNew) {
-        std::string shown = dim.name.empty() ? "arg" + std::to_string(arg.getArgNumber()) + "." + std::to_string(axis) : dim.name;
-        known = make({Symbol::Kind::entryDim, arg, static_cast<int64_t>(axis), {}, {}, dim.range, shown});
+        known = make({Symbol::Kind::entryDim, arg, static_cast<int64_t>(axis), {}, {}, dim.range, dim.name});
       }
       Interval &range = symbols[cast<AffineSymbolExpr>(known).getPosition()].range;
       range = {std::max(range.lo, dim.range.lo), std::min(range.hi, dim.range.hi)};
       entryDims[{arg, axis}] = known;
     }
   }
+  entryCount = symbols.size();
+}
+
+void SymbolicShapes::assume(AffineExpr expr, Interval range) {
+  auto symbol = dyn_cast<AffineSymbolExpr>(expr);
+  if (!symbol || symbol.getPosition() >= entryCount)
+    return;
+  Interval &known = symbols[symbol.getPosition()].range;
+  Interval both{std::max(known.lo, range.lo), std::min(known.hi, range.hi)};
+  if (both.lo > both.hi || (both.lo == known.lo && both.hi == known.hi))
+    return;
+  known = both;
+  isTightened = true;
+}
+
+std::optional<DimDeclaration> SymbolicShapes::declaration(BlockArgument arg, int64_t axis) {
+  AffineExpr expr = entryDims.lookup({arg, axis});
+  if (!expr)
+    return std::nullopt;
+  const Symbol &symbol = symbols[cast<AffineSymbolExpr>(expr).getPosition()];
+  return DimDeclaration{symbol.name, symbol.range};
+}
+
+void SymbolicShapes::assumeWindowsFit(Operation *op) {
+  auto fit = [&](Value input, bool channelsLast, ArrayRef<int64_t> pads, auto kernelOf, ArrayRef<int64_t> dilations) {
+    Dims dims = this->dims(input);
+    size_t spatial = dims.size() - 2;
+    for (size_t i = 0; i < spatial; ++i)
+      if (std::optional<int64_t> kernel = kernelOf(i))
+        assume(dims[i + (channelsLast ? 1 : 2)], {(*kernel - 1) * dilations[i] + 1 - pads[i] - pads[i + spatial], INT64_MAX});
+  };
+  if (auto conv = dyn_cast<ConvOp>(op))
+    fit(conv.getInput(), conv.getChannelsLast(), conv.getPads(), [&](size_t i) { return constantOf(dims(conv.getFilter())[i + 2]); },
+        conv.getDilations());
+  if (auto pool = dyn_cast<PoolOp>(op); pool && !pool.getCeilMode())
+    fit(pool.getInput(), pool.getChannelsLast(), pool.getPads(), [&](size_t i) { return std::optional<int64_t>(pool.getKernel()[i]); },
+        pool.getDilations());
 }
 
 AffineExpr SymbolicShapes::make(Symbol symbol) {
@@ -168,6 +220,18 @@ AffineExpr SymbolicShapes::broadcast(Operation *op, unsigned ordinal, AffineExpr
     return a;
   if (proveNotOne(b))
     return b;
+  // min(c, x) equals x, or one of them is 1 and so is the other, as c is not.
+  for (auto [clamped, whole] : {std::pair(a, b), std::pair(b, a)}) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(clamped);
+    if (!symbol || symbols[symbol.getPosition()].kind != Symbol::Kind::min)
+      continue;
+    auto [lhs, rhs] = std::pair(symbols[symbol.getPosition()].lhs, symbols[symbol.getPosition()].rhs);
+    AffineExpr limit = lhs == whole ? rhs : rhs == whole ? lhs : AffineExpr();
+    if (limit && constantOf(limit).value_or(0) > 1) {
+      assume(whole, {0, *constantOf(limit)});
+      return whole;
+    }
+  }
   if (b.getAsOpaquePointer() < a.getAsOpaquePointer())
     std::swap(a, b);
   Interval x = range(a), y = range(b);
@@ -206,6 +270,24 @@ std::optional<bool> SymbolicShapes::equal(AffineExpr a, AffineExpr b) {
   return std::nullopt;
 }
 
+bool SymbolicShapes::proveNotOne(AffineExpr expr) {
+  Interval of = range(expr);
+  if (of.lo > 1 || of.hi < 1)
+    return true;
+  // g * a + c is c modulo g.
+  auto polynomial = Polynomial::get(normal(expr));
+  if (!polynomial)
+    return false;
+  int64_t common = 0, offset = 0;
+  for (const auto &[monomial, coefficient] : polynomial->getTerms()) {
+    if (monomial.empty())
+      offset = coefficient;
+    else
+      common = std::gcd(common, coefficient);
+  }
+  return common > 1 && (offset % common + common) % common != 1;
+}
+
 bool SymbolicShapes::proveEqual(ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b) {
   return a.size() == b.size() && llvm::all_of(llvm::zip(a, b), [&](auto pair) { return proveEqual(std::get<0>(pair), std::get<1>(pair)); });
 }
@@ -241,13 +323,16 @@ Dims SymbolicShapes::computeDims(Value tensor) {
     // A contradiction is reported by whoever refines types; here the declared type is what is left.
     ScopedDiagnosticHandler quiet(getContext(), [](Diagnostic &) { return success(); });
     if (succeeded(shaped.inferShapes(*this, results)) && results.size() == op->getNumResults()) {
+      assumeWindowsFit(op);
       Dims dims = results[cast<OpResult>(tensor).getResultNumber()];
+      if (isa<ReshapeOp>(op))
+        completeReshape(cast<ReshapeOp>(op), dims);
       if (static_cast<int64_t>(dims.size()) == type.getRank())
         return dims;
     }
   }
-  if (auto cast = dyn_cast_or_null<tensor::CastOp>(op); cast && isa<RankedTensorType>(cast.getSource().getType()))
-    return dims(cast.getSource());
+  if (auto castOp = dyn_cast_or_null<tensor::CastOp>(op); castOp && isa<RankedTensorType>(castOp.getSource().getType()))
+    return dims(castOp.getSource());
   if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(op))
     return mixed(empty.getDynamicSizes(), type.getShape());
   Dims result;
@@ -259,6 +344,22 @@ Dims SymbolicShapes::computeDims(Value tensor) {
                                                   : make({Symbol::Kind::resultDim, tensor, at, {}, {}, {0, INT32_MAX}, {}}));
   }
   return result;
+}
+
+// The one size that sizes of entry arguments do not tell follows from the number of elements.
+void SymbolicShapes::completeReshape(ReshapeOp op, Dims &result) {
+  AffineExpr *open = nullptr, before = constant(1), others = constant(1);
+  for (AffineExpr &dim : result) {
+    if (dependsOnSizesOnly(dim))
+      others = normal(others * dim);
+    else if (std::exchange(open, &dim))
+      return;
+  }
+  for (AffineExpr dim : dims(op.getInput()))
+    before = normal(before * dim);
+  auto a = Polynomial::get(before), b = Polynomial::get(others);
+  if (auto quotient = open && a && b ? a->exactQuotient(*b) : std::nullopt)
+    *open = quotient->toExpr(getContext());
 }
 
 bool SymbolicShapes::dependsOnSizesOnly(AffineExpr expr) {
@@ -285,7 +386,7 @@ std::string SymbolicShapes::str(AffineExpr expr) {
     const Symbol &s = symbols[position];
     switch (s.kind) {
     case Symbol::Kind::entryDim:
-      return s.name;
+      return !s.name.empty() ? s.name : "arg" + std::to_string(cast<BlockArgument>(s.value).getArgNumber()) + "." + std::to_string(s.at);
     case Symbol::Kind::floorDiv:
       return "floor((" + str(s.lhs) + ") / (" + str(s.rhs) + "))";
     case Symbol::Kind::max:

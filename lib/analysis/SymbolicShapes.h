@@ -7,6 +7,8 @@
 
 namespace mlir::ds {
 
+class ReshapeOp;
+
 // What a symbol stands for. Every expression that the analysis gives is a polynomial over symbols in normal form, so equal
 // pointers are equal sizes.
 struct Symbol {
@@ -68,12 +70,15 @@ public:
   // The same sizes, axis by axis.
   bool proveEqual(ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b);
   bool isOne(AffineExpr expr) { return constantOf(normal(expr)) == 1; }
-  bool proveNotOne(AffineExpr expr) { return range(expr).lo > 1 || range(expr).hi < 1; }
+  bool proveNotOne(AffineExpr expr);
   // True or false where that is proved.
   std::optional<bool> less(AffineExpr a, AffineExpr b);
   std::optional<bool> equal(AffineExpr a, AffineExpr b);
 
   const Symbol &symbol(unsigned position) const { return symbols[position]; }
+  // How an entry argument's axis is to be declared, with the sizes that the model can take: a kernel has to fit into an image,
+  // a sequence into a table of positions. Nullopt for static axes.
+  std::optional<DimDeclaration> declaration(BlockArgument arg, int64_t axis);
   void forget(Value value);
   // For messages and tests: "batch * seq + 1".
   std::string str(AffineExpr expr);
@@ -85,6 +90,11 @@ private:
   AffineExpr remainderDiv(const Polynomial &rest, int64_t divisor);
   AffineExpr extremum(Symbol::Kind kind, AffineExpr a, AffineExpr b);
   void declareEntry(func::FuncOp func);
+  void analyse(func::FuncOp func);
+  // Takes from here on that the entry dim `expr` (others are left alone) is in `range`, or the run fails.
+  void assume(AffineExpr expr, Interval range);
+  void assumeWindowsFit(Operation *op);
+  void completeReshape(ReshapeOp op, Dims &result);
   Dims computeDims(Value tensor);
   AffineExpr computeIndex(Value value);
   AffineExpr computeArith(Operation *op);
@@ -106,7 +116,9 @@ private:
   llvm::DenseMap<Value, AffineExpr> indexOf;
   llvm::DenseMap<Value, std::optional<Elements>> elementsOf;
   llvm::DenseMap<AffineExpr, AffineExpr> normalOf;
-  // Entry dims by argument and axis.
+  // Entry dims come first among the symbols; by argument and axis.
+  unsigned entryCount = 0;
+  bool isTightened = false;
   llvm::DenseMap<std::pair<Value, int64_t>, AffineExpr> entryDims;
 };
 

@@ -32,6 +32,7 @@ public:
     }
     eraseDeadOps(func);
     updateResultTypes(func);
+    declareRanges(func, shapes);
     return success();
   }
 

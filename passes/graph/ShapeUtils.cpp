@@ -39,6 +39,21 @@ void mlir::ds::updateResultTypes(func::FuncOp func) {
   func.setFunctionType(FunctionType::get(func.getContext(), func.getBody().getArgumentTypes(), terminator->getOperandTypes()));
 }
 
+void mlir::ds::declareRanges(func::FuncOp func, SymbolicShapes &shapes) {
+  for (BlockArgument arg : func.getArguments()) {
+    auto names = func.getArgAttrOfType<ArrayAttr>(arg.getArgNumber(), "ds.dims");
+    SmallVector<Attribute> declared(names ? names.getValue() : ArrayRef<Attribute>());
+    auto type = dyn_cast<RankedTensorType>(arg.getType());
+    declared.resize(type ? type.getRank() : 0, StringAttr::get(func.getContext(), ""));
+    for (auto [axis, name] : llvm::enumerate(declared))
+      if (auto dim = shapes.declaration(arg, axis))
+        name = StringAttr::get(func.getContext(), dim->str());
+    auto says = [](Attribute a) { return !cast<StringAttr>(a).empty(); };
+    if (names || llvm::any_of(declared, says))
+      func.setArgAttr(arg.getArgNumber(), "ds.dims", ArrayAttr::get(func.getContext(), declared));
+  }
+}
+
 void mlir::ds::buildShapePipeline(OpPassManager &pm, const ShapePipelineOptions &options) {
   if (!options.dims.empty()) {
     BindDimsOptions bind;

@@ -1,7 +1,7 @@
 // What the shape passes of the room share.
 #pragma once
 #include "dialects/ds/ir/DsOps.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "lib/analysis/SymbolicShapes.h"
 
 namespace mlir::ds {
 
@@ -19,5 +19,7 @@ SmallVector<func::FuncOp> shapedFunctions(ModuleOp module);
 void eraseDeadOps(func::FuncOp func);
 // Makes the function's result types those of the values it returns.
 void updateResultTypes(func::FuncOp func);
+// Declares the sizes that the model can take, so that the runtime refuses others. Whoever uses what `shapes` proves must do so.
+void declareRanges(func::FuncOp func, SymbolicShapes &shapes);
 
 } // namespace mlir::ds

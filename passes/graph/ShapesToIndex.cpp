@@ -26,10 +26,20 @@ public:
         rewriteTensor(op);
     eraseDeadOps(func);
     updateResultTypes(func);
+    declareRanges(func, shapes);
   }
 
 private:
   void rewriteIndexOperands(Operation *op) {
+    if (auto reshape = dyn_cast<ReshapeOp>(op)) {
+      // A size may follow from the number of elements.
+      unsigned next = 0;
+      for (auto [size, dim] : llvm::zip_equal(reshape.getStaticSizes(), shapes.dims(reshape.getResult())))
+        if (ShapedType::isDynamic(size))
+          if (OpOperand &operand = reshape.getSizesMutable()[next++]; Value v = dims.build(op->getLoc(), dim))
+            operand.set(v);
+      return;
+    }
     for (OpOperand &operand : op->getOpOperands())
       if (isa<IndexType>(operand.get().getType()))
         if (Value v = dims.build(op->getLoc(), shapes.index(operand.get())))

@@ -78,6 +78,38 @@ func.func @cache(%x: tensor<1x?x2x8xf32> {ds.dims = ["", "seq", "", ""]}, %past:
   return %new, %m : tensor<1x2x?x8xf32>, tensor<1xi64>
 }
 
+// A table of 512 positions: longer sequences could not be added, so the range is declared, and the clamp goes.
+// CHECK-LABEL: func.func @table(
+// CHECK-SAME: ds.dims = ["seq:0..512", ""]
+// CHECK: %[[S:.*]] = tensor.dim %arg0, %c0
+// CHECK-NOT: arith.minsi
+// CHECK: ds.slice %arg1 offsets [0, 0] sizes [%[[S]], 8]
+func.func @table(%x: tensor<?x8xf32> {ds.dims = ["seq", ""]}, %w: tensor<512x8xf32>) -> tensor<?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %c512 = arith.constant 512 : index
+  %n = tensor.dim %x, %c0 : tensor<?x8xf32>
+  %m = arith.minsi %n, %c512 : index
+  %p = ds.slice %w offsets [0, 0] sizes [%m, 8] strides [1, 1] : (tensor<512x8xf32>) -> tensor<?x8xf32>
+  %r = ds.add %x, %p : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %r : tensor<?x8xf32>
+}
+
+// An image at least as large as the kernel; a size that follows from the number of elements.
+// CHECK-LABEL: func.func @image(
+// CHECK-SAME: ds.dims = ["n", "", ":3..2147483647"]
+// CHECK: ds.reshape {{.*}} to [%{{.*}}, %[[D:.*]]]
+// CHECK-NOT: arith.select
+func.func @image(%x: tensor<?x2x?xf32> {ds.dims = ["n", "", "?"]}, %f: tensor<4x2x3xf32>, %i: tensor<i64>) -> tensor<?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %e = tensor.extract %i[] : tensor<i64>
+  %d = arith.index_cast %e : i64 to index
+  %n = tensor.dim %x, %c0 : tensor<?x2x?xf32>
+  %c = ds.conv %x, %f {strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 1 : i64}
+    : (tensor<?x2x?xf32>, tensor<4x2x3xf32>) -> tensor<?x4x?xf32>
+  %r = ds.reshape %c to [%n, %d] : (tensor<?x4x?xf32>) -> tensor<?x?xf32>
+  return %r : tensor<?x?xf32>
+}
+
 // Sizes that are data stay data.
 // CHECK-LABEL: func.func @data
 // CHECK: %[[E:.*]] = tensor.extract %arg0[]

@@ -72,6 +72,8 @@ TEST_F(Shapes, RangesDecideClamps) {
   EXPECT_EQ(shapes->less(s, p), std::nullopt);
   EXPECT_TRUE(shapes->proveNotOne(s + 1));
   EXPECT_FALSE(shapes->proveNotOne(s));
+  EXPECT_TRUE(shapes->proveNotOne(p * 2)); // even
+  EXPECT_FALSE(shapes->proveNotOne(p * 2 + 1));
 }
 
 TEST_F(Shapes, CoefficientsThatOverflowAreNotProved) {
