@@ -12,6 +12,27 @@ struct WindowCopy {
   int64_t group;
   bool merged; // kw and c are one run
 
+  // Whether the window lies inside the image and whole vectors may be read from its rows.
+  bool inside(int64_t img, int64_t ih0, int64_t iw0) const {
+    int64_t lastRow = ih0 + (g.kh - 1) * g.dilation_h;
+    if (!merged || ih0 < 0 || iw0 < 0 || lastRow >= g.h || iw0 + g.kw > g.wd)
+      return false;
+    return ((img * g.h + lastRow) * g.wd + iw0 + g.kw) * g.c + W <= g.n * g.h * g.wd * g.c;
+  }
+
+  // For such windows. Writes up to W - 1 numbers too many, which the next row or the room behind the block takes.
+  void runInside(float *dst, int64_t img, int64_t ih0, int64_t iw0, int64_t k0, int64_t depth) const {
+    int64_t perRow = g.kw * channels, rowStep = g.dilation_h * g.wd * g.c, kh = k0 / perRow, skip = k0 - kh * perRow;
+    const float *row = g.x + ((img * g.h + ih0) * g.wd + iw0) * g.c + kh * rowStep;
+    for (int64_t left = depth; left > 0; skip = 0, row += rowStep) {
+      int64_t n = min(left, perRow - skip);
+      for (int64_t i = 0; i < n; i += W)
+        store(dst + i, load(row + skip + i));
+      dst += n;
+      left -= n;
+    }
+  }
+
   void run(float *dst, int64_t img, int64_t ih0, int64_t iw0, int64_t k0, int64_t depth) const {
     int64_t perRow = g.kw * channels, end = k0 + depth;
     for (int64_t kh = k0 / perRow; kh * perRow < end; ++kh) {
@@ -55,7 +76,11 @@ void packWindows(const void *source, float *dst, int64_t group, int64_t i0, int6
   WindowCopy copy = {g, g.c / g.groups, group, g.groups == 1 && g.dilation_w == 1};
   int64_t ow = i0 % g.ow, oh = i0 / g.ow % g.oh, img = i0 / g.ow / g.oh;
   for (int64_t i = 0; i < m; ++i, dst += kBlockLd) {
-    copy.run(dst, img, oh * g.stride_h - g.pad_top, ow * g.stride_w - g.pad_left, k0, depth);
+    int64_t ih0 = oh * g.stride_h - g.pad_top, iw0 = ow * g.stride_w - g.pad_left;
+    if (copy.inside(img, ih0, iw0))
+      copy.runInside(dst, img, ih0, iw0, k0, depth);
+    else
+      copy.run(dst, img, ih0, iw0, k0, depth);
     if (++ow < g.ow)
       continue;
     ow = 0;

@@ -21,11 +21,13 @@ struct FewRowsJob {
   int64_t steps; // per batch
 };
 
-typedef void (*FewRowsFn)(int64_t depth, const float *a, int64_t lda, BView b, float *c);
+typedef void (*FewRowsFn)(int64_t depth, const float *a, int64_t lda, const float *b, int64_t bPanel, int64_t bRow,
+                          float *c);
 
 template <int M, int Panels>
-__attribute__((noinline)) void fewRows(int64_t depth, const float *a, int64_t lda, BView b, float *c) {
-  microKernel<M, Panels>(depth, a, AnyRows{lda}, b, c, kWide * kPanel, false);
+__attribute__((noinline)) void fewRows(int64_t depth, const float *a, int64_t lda, const float *b, int64_t bPanel,
+                                       int64_t bRow, float *c) {
+  microKernel<M, Panels>(depth, a, AnyRows{lda}, {b, bPanel, bRow}, c, kWide * kPanel, false);
 }
 
 template <int M> void fewRowsPanels(int64_t panels, int64_t depth, const float *a, int64_t lda, BView b, float *c) {
@@ -33,7 +35,7 @@ template <int M> void fewRowsPanels(int64_t panels, int64_t depth, const float *
   while (panels > 0) {
     int64_t step = panels >= wide ? wide : panels >= 2 ? 2 : 1;
     FewRowsFn fn = step == wide ? fewRows<M, wide> : step == 2 ? fewRows<M, 2> : fewRows<M, 1>;
-    fn(depth, a, lda, b, c);
+    fn(depth, a, lda, b.b, b.panel, b.row, c);
     panels -= step;
     b.b += step * b.panel;
     c += step * kPanel;

@@ -62,11 +62,14 @@ DSK_INLINE void microKernel(int64_t depth, const float *a, Rows rows, BView b, f
       store(c + i * ldc + v * W, acc[i][v]);
 }
 
-typedef void (*TileFn)(int64_t depth, const float *a, BView b, float *c, int64_t ldc, bool add);
+// B in pieces: a structure would travel through memory, and reading it back at once stalls on the stores.
+typedef void (*TileFn)(int64_t depth, const float *a, const float *b, int64_t bPanel, int64_t bRow, float *c,
+                       int64_t ldc, bool add);
 
 template <int M, int Panels>
-__attribute__((noinline)) void blockTile(int64_t depth, const float *a, BView b, float *c, int64_t ldc, bool add) {
-  microKernel<M, Panels>(depth, a, BlockRows(), b, c, ldc, add);
+__attribute__((noinline)) void blockTile(int64_t depth, const float *a, const float *b, int64_t bPanel, int64_t bRow,
+                                         float *c, int64_t ldc, bool add) {
+  microKernel<M, Panels>(depth, a, BlockRows(), {b, bPanel, bRow}, c, ldc, add);
 }
 
 struct TileTable {
@@ -83,7 +86,7 @@ inline constexpr TileTable kTiles = makeTileTable(std::make_index_sequence<kTile
 // C[m, 16*panels] (+)= A[m, depth] * B, A a copied block, m <= kTileRows, panels <= kTilePanels.
 DSK_INLINE void tile(int64_t m, int64_t panels, int64_t depth, const float *a, BView b, float *c, int64_t ldc,
                      bool add) {
-  kTiles.fn[m - 1][panels - 1](depth, a, b, c, ldc, add);
+  kTiles.fn[m - 1][panels - 1](depth, a, b.b, b.panel, b.row, c, ldc, add);
 }
 
 // `count` things in `parts` parts that differ by at most one: the first thing of part i.
