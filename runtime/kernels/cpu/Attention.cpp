@@ -6,7 +6,7 @@ namespace dsk {
 namespace {
 
 constexpr int64_t kRowBlock = kTileRows * (kTileRows == 14 ? 10 : 22); // 140, 132
-constexpr int64_t kKeyBlock = 128;
+constexpr int64_t kKeyBlock = 256;
 constexpr int64_t kFewQueries = 4; // rows below which keys are read in place, not packed
 constexpr float kInfinity = __builtin_inff();
 
@@ -19,12 +19,12 @@ struct AttentionJob {
 
 // The worker's buffers, in floats.
 struct Buffers {
-  float *q, *p, *k, *v, *o, *max, *sum;
+  float *q, *p, *k, *v, *o, *top, *max, *sum; // top, max, sum: one number per row
   int64_t ldo;
   static int64_t size(const AttentionJob &job) {
     const dsk_attention_args &g = *job.args;
     int64_t values = ceilDiv(g.v_dim, kPanel) * kPanel;
-    return kRowBlock * (kBlockLd * (job.depthBlocks + 1) + values + 2 * kPanel) + kKeyBlock * (g.head_dim + values);
+    return kRowBlock * (kBlockLd * (job.depthBlocks + 1) + values + 3) + kKeyBlock * (g.head_dim + values);
   }
   Buffers(const AttentionJob &job, float *at) {
     const dsk_attention_args &g = *job.args;
@@ -33,10 +33,11 @@ struct Buffers {
     q = take(kRowBlock * kBlockLd * job.depthBlocks);
     p = take(kRowBlock * kBlockLd);
     o = take(kRowBlock * ldo);
-    max = take(kRowBlock * kPanel);
-    sum = take(kRowBlock * kPanel);
     k = take(kKeyBlock * g.head_dim);
     v = take(kKeyBlock * ldo);
+    top = take(kRowBlock);
+    max = take(kRowBlock);
+    sum = take(kRowBlock);
   }
 };
 
@@ -52,6 +53,18 @@ struct AttentionTask {
   // Keys that row r may see.
   int64_t visible(int64_t r) const {
     return g.causal ? min(g.kv_len, max(0, query(r) + g.kv_len - g.q_len + 1)) : g.kv_len;
+  }
+
+  int64_t tiles() const { return ceilDiv(rows, kTileRows); }
+  int64_t tileRow(int64_t t) const { return evenPart(rows, tiles(), t); }
+  // Keys of block [j0, j0+keys) that any row of tile t may see; what lies beyond is not even computed.
+  int64_t tileKeys(int64_t t, int64_t j0, int64_t keys) const {
+    if (!g.causal)
+      return keys;
+    int64_t most = 0;
+    for (int64_t r = tileRow(t); r < tileRow(t + 1); ++r)
+      most = max(most, visible(r) - j0);
+    return min(most, keys);
   }
 
   void loadQueries() const {
@@ -73,14 +86,13 @@ struct AttentionTask {
   void scores(int64_t j0, int64_t keys) const {
     const float *from = g.k + b * g.k_batch + hk * g.k_head + j0 * g.k_row;
     packPanels(buf.k, from, g.k_col, g.k_row, g.head_dim, keys);
-    int64_t tiles = ceilDiv(rows, kTileRows);
-    for (int64_t t = 0; t < tiles; ++t) {
-      int64_t r = evenPart(rows, tiles, t), n = evenPart(rows, tiles, t + 1) - r;
+    for (int64_t t = 0; t < tiles(); ++t) {
+      int64_t r = tileRow(t), n = tileRow(t + 1) - r, some = tileKeys(t, j0, keys);
       for (int64_t d = 0; d < job.depthBlocks; ++d) {
         int64_t d0 = evenPart(g.head_dim, job.depthBlocks, d),
                 depth = evenPart(g.head_dim, job.depthBlocks, d + 1) - d0;
-        for (int64_t j = 0; j < keys; j += kTileCols)
-          tile(n, ceilDiv(min(kTileCols, keys - j), kPanel), depth, buf.q + (d * kRowBlock + r) * kBlockLd,
+        for (int64_t j = 0; j < some; j += kTileCols)
+          tile(n, ceilDiv(min(kTileCols, some - j), kPanel), depth, buf.q + (d * kRowBlock + r) * kBlockLd,
                {buf.k + j * g.head_dim + d0 * kPanel, g.head_dim * kPanel, kPanel}, buf.p + r * kBlockLd + j, kBlockLd,
                d != 0);
       }
@@ -124,33 +136,63 @@ struct AttentionTask {
       p[j] = -kInfinity;
   }
 
-  // p becomes exp(p - running maximum); what was summed so far is rescaled to the new maximum.
-  void softmaxRow(int64_t r, int64_t j0, int64_t keys) const {
-    addMask(r, j0, keys);
-    float *p = buf.p + r * kBlockLd;
+  float rowMaximum(int64_t r, int64_t keys) const {
+    const float *p = buf.p + r * kBlockLd;
     Vec top = Vec(-kInfinity);
-    for (int64_t j = 0; j < keys; j += W) {
+    int64_t j = 0;
+    for (; j + W <= keys; j += W)
+      top = dsk::max(load(p + j), top);
+    if (j < keys) {
       Mask m = firstLanes(keys - j);
-      top = max(select(m, load(p + j, m), Vec(-kInfinity)), top);
+      top = dsk::max(select(m, load(p + j, m), Vec(-kInfinity)), top);
     }
-    float before = buf.max[r], now = maxLanes(top) > before ? maxLanes(top) : before;
-    // A block without any visible key must not turn into exp(-inf + inf).
-    Vec shift = Vec(now == -kInfinity ? 0.0f : now);
+    return maxLanes(top);
+  }
+
+  // p becomes exp(p - shift); their sum.
+  float exponentials(int64_t r, int64_t keys, Vec shift) const {
+    float *p = buf.p + r * kBlockLd;
     Vec sum = Vec(0.0f);
-    for (int64_t j = 0; j < keys; j += W) {
+    int64_t j = 0;
+    for (; j + W <= keys; j += W) {
+      Vec e = exp(load(p + j) - shift);
+      sum += e;
+      store(p + j, e);
+    }
+    if (j < keys) {
       Mask m = firstLanes(keys - j);
       Vec e = select(m, exp(load(p + j, m) - shift), Vec(0.0f));
       sum += e;
       store(p + j, e, m);
     }
+    return sumLanes(sum);
+  }
+
+  // Scores become weights relative to the running maximum; what was summed before is rescaled to the new one.
+  void softmax(int64_t j0, int64_t keys) const {
+    for (int64_t t = 0; t < tiles(); ++t) {
+      int64_t some = tileKeys(t, j0, keys);
+      for (int64_t r = tileRow(t); r < tileRow(t + 1); ++r) {
+        if (g.mask || g.causal)
+          addMask(r, j0, some);
+        buf.top[r] = rowMaximum(r, some);
+      }
+      for (int64_t r = tileRow(t); r < tileRow(t + 1); ++r)
+        softmaxRow(r, j0, some);
+    }
+  }
+  void softmaxRow(int64_t r, int64_t j0, int64_t keys) const {
+    float before = buf.max[r], now = buf.top[r] > before ? buf.top[r] : before;
+    // A row without any visible key so far must not turn into exp(-inf + inf).
+    float shift = now == -kInfinity ? 0.0f : now;
     if (now != before && j0 != 0) {
-      float factor = exp(Vec(before) - shift).x;
+      float factor = exp(Vec(before - shift))[0];
       buf.sum[r] *= factor;
       for (int64_t d = 0; d < buf.ldo; d += W)
         store(buf.o + r * buf.ldo + d, load(buf.o + r * buf.ldo + d) * factor);
     }
     buf.max[r] = now;
-    buf.sum[r] += sumLanes(sum);
+    buf.sum[r] += exponentials(r, keys, Vec(shift));
   }
 
   // o += p v
@@ -161,11 +203,10 @@ struct AttentionTask {
       packPanels(buf.v, from, g.v_row, g.v_col, keys, g.v_dim);
       view = {buf.v, keys * kPanel, kPanel};
     }
-    int64_t tiles = ceilDiv(rows, kTileRows);
     for (int64_t d = 0; d < g.v_dim; d += kTileCols)
-      for (int64_t t = 0; t < tiles; ++t) {
-        int64_t r = evenPart(rows, tiles, t), n = evenPart(rows, tiles, t + 1) - r;
-        tile(n, ceilDiv(min(kTileCols, g.v_dim - d), kPanel), keys, buf.p + r * kBlockLd,
+      for (int64_t t = 0; t < tiles(); ++t) {
+        int64_t r = tileRow(t), n = tileRow(t + 1) - r;
+        tile(n, ceilDiv(min(kTileCols, g.v_dim - d), kPanel), tileKeys(t, j0, keys), buf.p + r * kBlockLd,
              {view.b + d / kPanel * view.panel, view.panel, view.row}, buf.o + r * buf.ldo + d, buf.ldo, j0 != 0);
       }
   }
@@ -187,7 +228,8 @@ struct AttentionTask {
       buf.sum[r] = 0;
       end = max(end, visible(r));
     }
-    zeroFloats(buf.o, rows * buf.ldo);
+    if (end == 0)
+      zeroFloats(buf.o, rows * buf.ldo);
     bool inPlace = rows <= kFewQueries && g.k_col == 1 && job.depthBlocks == 1;
     for (int64_t j0 = 0; j0 < end; j0 += kKeyBlock) {
       int64_t keys = min(kKeyBlock, end - j0);
@@ -195,8 +237,7 @@ struct AttentionTask {
         scoresInPlace(j0, keys);
       else
         scores(j0, keys);
-      for (int64_t r = 0; r < rows; ++r)
-        softmaxRow(r, j0, keys);
+      softmax(j0, keys);
       values(j0, keys);
     }
     storeOutput();
