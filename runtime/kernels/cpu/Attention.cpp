@@ -94,7 +94,7 @@ struct AttentionTask {
         for (int64_t j = 0; j < some; j += kTileCols)
           tile(n, ceilDiv(min(kTileCols, some - j), kPanel), depth, buf.q + (d * kRowBlock + r) * kBlockLd,
                {buf.k + j * g.head_dim + d0 * kPanel, g.head_dim * kPanel, kPanel}, buf.p + r * kBlockLd + j, kBlockLd,
-               d != 0);
+               d != 0, buf.k);
       }
     }
   }
@@ -207,7 +207,8 @@ struct AttentionTask {
       for (int64_t t = 0; t < tiles(); ++t) {
         int64_t r = tileRow(t), n = tileRow(t + 1) - r;
         tile(n, ceilDiv(min(kTileCols, g.v_dim - d), kPanel), tileKeys(t, j0, keys), buf.p + r * kBlockLd,
-             {view.b + d / kPanel * view.panel, view.panel, view.row}, buf.o + r * buf.ldo + d, buf.ldo, j0 != 0);
+             {view.b + d / kPanel * view.panel, view.panel, view.row}, buf.o + r * buf.ldo + d, buf.ldo, j0 != 0,
+             buf.k);
       }
   }
 

@@ -77,16 +77,19 @@ struct GemmTask {
   int64_t ldc;
 
   // The part of row tiles x [j, j+cols) that one K block adds; the epilogue runs when it was the last.
-  void strip(int64_t j, int64_t cols, int64_t k0, int64_t depth, BView view) const {
+  // `ahead` are the packed columns that come next; the first four tiles read them ahead, in quarters.
+  void strip(int64_t j, int64_t cols, int64_t k0, int64_t depth, BView view, BView ahead) const {
     bool last = k0 + depth == g.k;
     for (int64_t t = tile0; t < tile1; ++t) {
       int64_t row = evenPart(g.m, blocking.rowTiles, t), rows = evenPart(g.m, blocking.rowTiles, t + 1) - row;
       // With a single K block C is never read again: one buffer that stays in L1 serves all tiles.
       float *out = blocking.kBlocks == 1 ? c : c + (row - i0) * ldc + (j - j0);
+      int64_t quarter = min(3, t - tile0);
+      const float *next = ahead.b + quarter / 2 * ahead.panel + quarter % 2 * (depth / 2 * kPanel);
       for (int64_t jj = 0; jj < cols; jj += kTileCols) {
         BView part = {view.b + jj / kPanel * view.panel, view.panel, view.row};
         tile(rows, ceilDiv(min(kTileCols, cols - jj), kPanel), depth, aBlock + (row - i0) * kBlockLd, part, out + jj,
-             ldc, k0 != 0);
+             ldc, k0 != 0, next);
       }
       if (last)
         g.epilogue(g.closure, out, ldc, b * g.epilogueBatch, row, b * g.epilogueCols + j, rows, cols);
@@ -100,12 +103,17 @@ struct GemmTask {
       if (!g.bPacked)
         packPanels(bBlock, g.b + b * g.bBatch + k0 * g.bRow + j0 * g.bCol, g.bRow, g.bCol, depth, j1 - j0);
       int64_t width = kTileCols * stripTiles(depth);
-      for (int64_t j = j0; j < j1; j += width) {
-        BView view = g.bPacked ? BView{g.b + b * g.bBatch + j * g.k + k0 * kPanel, g.k * kPanel, kPanel}
-                               : BView{bBlock + (j - j0) * depth, depth * kPanel, kPanel};
-        strip(j, min(width, j1 - j), k0, depth, view);
-      }
+      for (int64_t j = j0; j < j1; j += width)
+        strip(j, min(width, j1 - j), k0, depth, columns(j, k0, depth),
+              j + width < j1 ? columns(j + width, k0, depth) : columns(j0, k0 + depth, depth));
     }
+  }
+
+  // Columns from j, rows from k0 of B, in this K block.
+  BView columns(int64_t j, int64_t k0, int64_t depth) const {
+    if (g.bPacked)
+      return {g.b + b * g.bBatch + j * g.k + k0 * kPanel, g.k * kPanel, kPanel};
+    return {bBlock + (j - j0) * depth, depth * kPanel, kPanel};
   }
 
   // Shallow products give the epilogue wider tiles, as long as the strip of B stays in L1.

@@ -27,7 +27,7 @@ typedef void (*FewRowsFn)(int64_t depth, const float *a, int64_t lda, const floa
 template <int M, int Panels>
 __attribute__((noinline)) void fewRows(int64_t depth, const float *a, int64_t lda, const float *b, int64_t bPanel,
                                        int64_t bRow, float *c) {
-  microKernel<M, Panels>(depth, a, AnyRows{lda}, {b, bPanel, bRow}, c, kWide * kPanel, false);
+  microKernel<M, Panels>(depth, a, AnyRows{lda}, {b, bPanel, bRow}, b, c, kWide * kPanel, false);
 }
 
 template <int M> void fewRowsPanels(int64_t panels, int64_t depth, const float *a, int64_t lda, BView b, float *c) {
@@ -52,8 +52,8 @@ void fewRowsTasks(void *closure, int64_t begin, int64_t end, int32_t worker) {
   const FewRowsJob &job = *static_cast<FewRowsJob *>(closure);
   const dsk_matmul_args &g = *job.args;
   int64_t aSize = g.a_col == 1 ? 0 : g.m * g.k, tail = g.b_packed ? 0 : g.k * kPanel;
-  float *copy = getFloats(job.exec, worker, aSize + tail);
-  if (!copy)
+  float *copy = aSize + tail ? getFloats(job.exec, worker, aSize + tail) : nullptr;
+  if (aSize + tail && !copy)
     return;
   alignas(64) float c[kFewRows * kWide * kPanel];
   int64_t copied = -1;

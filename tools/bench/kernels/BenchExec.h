@@ -68,7 +68,7 @@ private:
   }
   static void *scratch(ds_exec *exec, int32_t worker, uint64_t bytes) {
     Memory &m = self(exec).memory[worker];
-    if (m.size < bytes) {
+    if (!m.p || m.size < bytes) {
       std::free(m.p);
       m = {hugeAlloc(bytes), bytes};
     }
