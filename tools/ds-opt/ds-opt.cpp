@@ -6,6 +6,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/graph/Passes.h"
+#include "passes/lowering/Passes.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -19,6 +20,8 @@ int main(int argc, char **argv) {
                   tensor::TensorDialect, arith::ArithDialect, math::MathDialect>();
   registerTransformsPasses();
   ds::registerGraphPasses();
+  ds::registerDsLoweringPasses();
+  ds::registerLoweringPipeline();
   ds::registerTestBreakPass();
   auto [input, output] = registerAndParseCLIOptions(argc, argv, "ds: optimise neural networks\n", registry);
   std::string message;

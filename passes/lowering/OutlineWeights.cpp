@@ -1,0 +1,91 @@
+// ds-lowering-outline-weights: weights, and what is computed from them alone, move to the weight program.
+#include "passes/lowering/Passes.h"
+#include "passes/lowering/WeightOnly.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
+
+namespace mlir::ds {
+#define GEN_PASS_DEF_OUTLINEWEIGHTS
+#include "passes/lowering/Passes.h.inc"
+} // namespace mlir::ds
+
+using namespace mlir;
+using namespace mlir::ds;
+
+// Two references to the same bytes become one.
+static void shareWeights(func::FuncOp main) {
+  DenseMap<std::pair<Attribute, Attribute>, SmallVector<WeightOp>> seen;
+  for (auto weight : llvm::make_early_inc_range(main.getOps<WeightOp>())) {
+    auto &same = seen[{weight.getFileAttr(), weight.getOffsetAttr()}];
+    auto it = llvm::find_if(same, [&](WeightOp o) { return o.getType() == weight.getType() && o.getLength() == weight.getLength(); });
+    if (it == same.end()) {
+      same.push_back(weight);
+      continue;
+    }
+    weight.replaceAllUsesWith(it->getResult());
+    weight.erase();
+  }
+  IRRewriter rewriter(main.getContext());
+  DominanceInfo dominance(main);
+  eliminateCommonSubExpressions(rewriter, dominance, main);
+}
+
+// What main reads of the weight program, in order. Constants of main stay where they are.
+static SmallVector<Value> findFrontier(func::FuncOp main, WeightOnly &weightOnly) {
+  SmallVector<Value> frontier;
+  for (Operation &op : main.getBody().front()) {
+    if (!isa_and_nonnull<DsDialect>(op.getDialect()) || isa<ConstantOp>(op))
+      continue;
+    for (Value result : op.getResults())
+      if (weightOnly(result) && llvm::any_of(result.getUsers(), [&](Operation *user) {
+            return !isa_and_nonnull<DsDialect>(user->getDialect()) || !weightOnly(user->getResult(0));
+          }))
+        frontier.push_back(result);
+  }
+  return frontier;
+}
+
+static void cloneInto(OpBuilder &b, Value value, IRMapping &mapping) {
+  if (mapping.contains(value))
+    return;
+  Operation *op = value.getDefiningOp();
+  for (Value operand : op->getOperands())
+    cloneInto(b, operand, mapping);
+  b.clone(*op, mapping);
+}
+
+namespace {
+struct OutlineWeights : ds::impl::OutlineWeightsBase<OutlineWeights> {
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!main)
+      return;
+    shareWeights(main);
+    WeightOnly weightOnly;
+    SmallVector<Value> frontier = findFrontier(main, weightOnly);
+    if (frontier.empty())
+      return;
+    OpBuilder b(&getContext());
+    b.setInsertionPoint(main);
+    auto type = b.getFunctionType({}, TypeRange(ValueRange(frontier)));
+    auto weights = func::FuncOp::create(b, main.getLoc(), "weights", type);
+    b.setInsertionPointToStart(weights.addEntryBlock());
+    IRMapping mapping;
+    for (Value value : frontier)
+      cloneInto(b, value, mapping);
+    func::ReturnOp::create(b, main.getLoc(), llvm::map_to_vector(frontier, [&](Value v) { return mapping.lookup(v); }));
+
+    b.setInsertionPointToStart(&main.getBody().front());
+    for (auto [i, value] : llvm::enumerate(frontier)) {
+      Value weight = dsk::WeightOp::create(b, value.getLoc(), value.getType(), static_cast<uint64_t>(i));
+      value.replaceUsesWithIf(weight, [&](OpOperand &use) {
+        Operation *user = use.getOwner();
+        return !isa_and_nonnull<DsDialect>(user->getDialect()) || !weightOnly(user->getResult(0));
+      });
+    }
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+};
+} // namespace

@@ -1,0 +1,197 @@
+// ds-lowering-select-kernels: products and convolutions in f32 become kernel ops with packed constants.
+#include "passes/lowering/Passes.h"
+#include "passes/lowering/MainShapes.h"
+#include "passes/lowering/WeightOnly.h"
+#include "passes/lowering/DsRewriter.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace mlir::ds {
+#define GEN_PASS_DEF_SELECTKERNELS
+#include "passes/lowering/Passes.h.inc"
+} // namespace mlir::ds
+
+using namespace mlir;
+using namespace mlir::ds;
+
+static AffineExpr product(ArrayRef<AffineExpr> dims, MLIRContext *context) {
+  AffineExpr all = getAffineConstantExpr(1, context);
+  for (AffineExpr dim : dims)
+    all = all * dim;
+  return all;
+}
+
+// [groups, rows, columns] -> [groups, ceil(columns / 16), rows, 16], zeros in the last panel.
+static Value packPanels(DsRewriter &r, Value matrix) {
+  auto type = cast<RankedTensorType>(matrix.getType());
+  int64_t groups = type.getDimSize(0), rows = type.getDimSize(1), columns = type.getDimSize(2);
+  int64_t panels = llvm::divideCeil(columns, dsk::kPanel);
+  Value padded = r.padHigh(matrix, {0, 0, panels * dsk::kPanel - columns});
+  return r.transpose(r.reshape(padded, {groups, rows, panels, dsk::kPanel}), {0, 2, 1, 3});
+}
+
+//--- matmul ------------------------------------------------------------------------------------------------------------
+
+static bool allOnes(ArrayRef<AffineExpr> dims) {
+  return llvm::all_of(dims, [](AffineExpr e) { return constantOf(e) == 1; });
+}
+
+// B is one matrix: rows of all batches of A are one. ds.matmul -> ds.reshape, dsk.matmul, ds.reshape
+static Value sharedMatmul(DsRewriter &r, MatmulOp op, WeightOnly &weightOnly) {
+  Value a = op.getLhs(), b = op.getRhs();
+  Dims da = r.dims(a), db = r.dims(b);
+  bool transposeA = op.getTransposeA();
+  if (transposeA && da.size() > 2) {
+    a = r.swapLast(a);
+    std::swap(da[da.size() - 1], da[da.size() - 2]);
+    transposeA = false;
+  }
+  if (da.size() != 2) {
+    a = r.reshape(a, {product(ArrayRef(da).drop_back(), r.context()), da.back()});
+    da = r.dims(a);
+  }
+  if (db.size() != 2)
+    b = r.reshape(b, Dims(db.end() - 2, db.end()));
+  bool transposeB = op.getTransposeB();
+  auto matrix = cast<RankedTensorType>(b.getType());
+  int64_t n = matrix.getDimSize(transposeB ? 0 : 1);
+  bool pack = weightOnly(b) && matrix.hasStaticShape() && matrix.getNumElements() > 0;
+  if (pack) {
+    if (transposeB)
+      b = r.swapLast(b);
+    auto type = cast<RankedTensorType>(b.getType());
+    Value panels = packPanels(r, r.reshape(b, {1, type.getDimSize(0), type.getDimSize(1)}));
+    b = r.reshape(panels, cast<RankedTensorType>(panels.getType()).getShape().drop_front());
+    transposeB = false;
+  }
+  AffineExpr rows = da[transposeA ? 1 : 0];
+  auto type = RankedTensorType::get({constantOf(rows).value_or(ShapedType::kDynamic), n}, r.b.getF32Type());
+  return dsk::MatmulOp::create(r.b, type, a, b, pack ? r.b.getI64IntegerAttr(n) : IntegerAttr(), transposeA, transposeB);
+}
+
+// The operand as [batch, rows, columns] of the result's batches, or of one that repeats.
+static Value asBatch(DsRewriter &r, Value operand, ArrayRef<AffineExpr> batch) {
+  Dims dims = r.dims(operand);
+  Dims own(dims.begin(), dims.end() - 2), matrix(dims.end() - 2, dims.end());
+  if (allOnes(own)) {
+    matrix.insert(matrix.begin(), r.constant(1));
+    return r.reshape(operand, matrix);
+  }
+  if (own != Dims(batch)) {
+    Dims full(batch);
+    full.append(matrix);
+    operand = r.broadcast(operand, full);
+  }
+  matrix.insert(matrix.begin(), product(batch, r.context()));
+  return r.reshape(operand, matrix);
+}
+
+static Value batchedMatmul(DsRewriter &r, MatmulOp op) {
+  Dims out = r.dims(op.getResult());
+  Dims batch(out.begin(), out.end() - 2);
+  Value a = asBatch(r, op.getLhs(), batch), b = asBatch(r, op.getRhs(), batch);
+  Dims result = {product(batch, r.context()), out[out.size() - 2], out.back()};
+  auto type = RankedTensorType::get(shapeOf(result), r.b.getF32Type());
+  return dsk::MatmulOp::create(r.b, type, a, b, IntegerAttr(), op.getTransposeA(), op.getTransposeB());
+}
+
+static bool selectMatmul(DsRewriter &r, MatmulOp op, WeightOnly &weightOnly) {
+  if (!op.getType().getElementType().isF32())
+    return false;
+  Dims db = r.dims(op.getRhs());
+  bool shared = allOnes(ArrayRef(db).drop_back(2));
+  Value product = shared ? sharedMatmul(r, op, weightOnly) : batchedMatmul(r, op);
+  r.replace(op, r.reshape(product, r.dims(op.getResult())));
+  return true;
+}
+
+//--- conv --------------------------------------------------------------------------------------------------------------
+
+// A row of an image: axes and numbers of the missing height are 1 and 0.
+static SmallVector<int64_t> planar(ArrayRef<int64_t> numbers, int64_t missing) {
+  SmallVector<int64_t> result(numbers);
+  for (size_t half = numbers.size() > 1 ? 2 : 1; half > 0; --half)
+    result.insert(result.begin() + (half - 1) * (numbers.size() > 1), missing);
+  return result;
+}
+
+// The filter [O, C / groups, kh, kw] as panels per group, or as [kh * kw, C] of a depthwise one.
+static Value packFilter(DsRewriter &r, Value filter, int64_t groups, bool depthwise) {
+  auto shape = cast<RankedTensorType>(filter.getType()).getShape();
+  int64_t o = shape[0], c = shape[1], kh = shape[2], kw = shape[3];
+  if (depthwise)
+    return r.transpose(r.reshape(filter, {o, kh * kw}), {1, 0});
+  Value split = r.transpose(r.reshape(filter, {groups, o / groups, c, kh, kw}), {0, 3, 4, 2, 1});
+  return packPanels(r, r.reshape(split, {groups, kh * kw * c, o / groups}));
+}
+
+static bool selectConv(DsRewriter &r, ConvOp op) {
+  auto filterType = op.getFilter().getType();
+  int64_t rank = filterType.getRank();
+  if (!op.getType().getElementType().isF32() || rank > 4 || !filterType.hasStaticShape())
+    return false;
+  Value input = op.getChannelsLast() ? op.getInput() : r.channelsLast(op.getInput());
+  Value filter = op.getFilter();
+  SmallVector<int64_t> strides(op.getStrides()), pads(op.getPads()), dilations(op.getDilations()), kernel(filterType.getShape().drop_front(2));
+  if (rank == 3) {
+    Dims dims = r.dims(input);
+    input = r.reshape(input, {dims[0], r.constant(1), dims[1], dims[2]});
+    filter = r.reshape(filter, {filterType.getDimSize(0), filterType.getDimSize(1), 1, kernel[0]});
+    strides = planar(strides, 1);
+    dilations = planar(dilations, 1);
+    kernel = planar(kernel, 1);
+    pads = planar(pads, 0);
+  }
+  int64_t o = filterType.getDimSize(0), groups = op.getGroups();
+  bool depthwise = groups > 1 && groups == o && filterType.getDimSize(1) == 1;
+  Value packed = packFilter(r, filter, groups, depthwise);
+  Dims out = r.dims(op.getResult()); // channels last, with height
+  if (!op.getChannelsLast())
+    std::rotate(out.begin() + 1, out.begin() + 2, out.end());
+  if (rank == 3)
+    out.insert(out.begin() + 1, r.constant(1));
+  out.back() = r.constant(o);
+  auto type = RankedTensorType::get(shapeOf(out), r.b.getF32Type());
+  Value result = depthwise ? dsk::DepthwiseConvOp::create(r.b, type, input, packed, kernel, strides, pads, dilations).getResult()
+                           : dsk::ConvOp::create(r.b, type, input, packed, kernel, strides, pads, dilations, groups).getResult();
+  if (rank == 3) {
+    out.erase(out.begin() + 1);
+    result = r.reshape(result, out);
+  }
+  r.replace(op, op.getChannelsLast() ? result : r.channelsFirst(result));
+  return true;
+}
+
+static void selectConvTranspose(DsRewriter &r, ConvTransposeOp op, WeightOnly &weightOnly) {
+  MatmulOp matmul = tileConvTranspose(r, op);
+  if (!matmul)
+    return;
+  r.at(matmul);
+  selectMatmul(r, matmul, weightOnly);
+}
+
+namespace {
+struct SelectKernels : ds::impl::SelectKernelsBase<SelectKernels> {
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!main)
+      return;
+    MainShapes shapes(main);
+    DsRewriter r(main, shapes);
+    WeightOnly weightOnly;
+    for (Operation &op : llvm::make_early_inc_range(main.getBody().front())) {
+      r.at(&op);
+      if (auto matmul = dyn_cast<MatmulOp>(op))
+        selectMatmul(r, matmul, weightOnly);
+      else if (auto conv = dyn_cast<ConvOp>(op))
+        selectConv(r, conv);
+      else if (auto transposed = dyn_cast<ConvTransposeOp>(op))
+        selectConvTranspose(r, transposed, weightOnly);
+      else if (auto resize = dyn_cast<ResizeOp>(op))
+        repeatNearest(r, resize);
+      else if (!normaliseAxes(r, &op))
+        sinkReshape(r, &op);
+    }
+    r.finish();
+  }
+};
+} // namespace
