@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 namespace ds::test {
@@ -20,9 +21,18 @@ inline bool hostRuns(const std::string &isa) {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
+// lib/ds of the build tree that this program, in test/unit, belongs to.
+inline std::string libraryDir() {
+  char path[4096];
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+  std::string self(path, n > 0 ? n : 0);
+  return self.substr(0, self.rfind('/')) + "/../../lib/ds";
+}
+
 // The kernel `name` of `isa`.
 template <typename Fn> Fn *kernel(const std::string &isa, const char *name) {
-  void *library = dlopen((DS_KERNEL_DIR "/libdskernels_" + isa + ".so").c_str(), RTLD_NOW | RTLD_LOCAL);
+  std::string path = libraryDir() + "/libdskernels_" + isa + ".so";
+  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   EXPECT_NE(library, nullptr) << dlerror();
   void *symbol = library ? dlsym(library, name) : nullptr;
   EXPECT_NE(symbol, nullptr) << name;

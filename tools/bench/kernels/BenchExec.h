@@ -1,13 +1,22 @@
-// A ds_exec for measuring: real threads that spin for work, memory on huge pages.
+// A ds_exec for measuring: real threads that spin for work, memory on huge pages. Time is CPU time along the critical
+// path (of a parallel loop the thread that worked longest), which other programs on the machine do not stretch.
 #pragma once
 #include "runtime/kernels/cpu/dsk.h"
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <sys/mman.h>
 #include <thread>
+#include <time.h>
 #include <vector>
 
 namespace ds::bench {
+
+inline double cpuTime() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return t.tv_sec + t.tv_nsec * 1e-9;
+}
 
 inline void *hugeAlloc(size_t bytes) {
   constexpr size_t huge = 2u << 20;
@@ -19,7 +28,7 @@ inline void *hugeAlloc(size_t bytes) {
 
 class BenchExec : public ds_exec {
 public:
-  explicit BenchExec(int32_t threads) : ds_exec{&table, threads, DS_OK}, memory(threads) {
+  explicit BenchExec(int32_t threads) : ds_exec{&table, threads, DS_OK}, memory(threads), spent(threads) {
     for (int32_t w = 1; w < threads; ++w)
       pool.emplace_back([this, w] { work(w); });
   }
@@ -30,6 +39,9 @@ public:
       t.join();
   }
 
+  // Of the calling thread, which is worker 0.
+  double criticalTime() const { return cpuTime() + correction; }
+
 private:
   struct Memory {
     void *p = nullptr;
@@ -39,8 +51,10 @@ private:
 
   void chunk(int32_t worker) {
     int64_t begin = count * worker / parts, end = count * (worker + 1) / parts;
+    double start = cpuTime();
     if (begin < end)
       body(closure, begin, end, worker);
+    spent[worker] = cpuTime() - start;
   }
   void work(int32_t worker) {
     for (int64_t seen = 0;;) {
@@ -63,8 +77,11 @@ private:
     e.done.store(1, std::memory_order_relaxed);
     e.round.fetch_add(1, std::memory_order_release);
     e.chunk(0);
+    double waiting = cpuTime();
     while (e.done.load(std::memory_order_acquire) < e.threads)
       __builtin_ia32_pause();
+    double longest = *std::max_element(e.spent.begin(), e.spent.begin() + parts);
+    e.correction += longest - e.spent[0] - (cpuTime() - waiting);
   }
   static void *scratch(ds_exec *exec, int32_t worker, uint64_t bytes) {
     Memory &m = self(exec).memory[worker];
@@ -79,6 +96,8 @@ private:
   inline static const ds_services table = {parallelFor, scratch, alloc, fail};
 
   std::vector<Memory> memory;
+  std::vector<double> spent; // in the current loop, per worker
+  double correction = 0;
   std::vector<std::thread> pool;
   std::atomic<int64_t> round{0};
   std::atomic<int32_t> done{0};

@@ -1,7 +1,7 @@
 // Reads cases from stdin, one a line, and answers each with "seconds GFLOP/s percent-of-peak":
 //   matmul M N K | bmm BATCH M N K (B strided) | conv N H W C O GROUPS K STRIDE PAD | dwconv N H W C K STRIDE PAD
 //   attention BATCH HEADS KV_HEADS Q KV DIM CAUSAL
-// Usage: ds-kernel-bench [avx2|avx512] [threads] [seconds per case]
+// Usage: ds-kernel-bench [avx2|avx512] [threads] [seconds per case] [library of kernels]
 #include "tools/bench/kernels/BenchExec.h"
 #include <algorithm>
 #include <chrono>
@@ -11,7 +11,6 @@
 #include <iostream>
 #include <random>
 #include <sstream>
-#include <time.h>
 
 using namespace ds::bench;
 
@@ -19,21 +18,14 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-// The fastest of many runs: other programs only ever make a run slower.
-// One thread is measured by its CPU time, which they do not stretch at all.
-bool cpuTime = true;
-double clockNow() {
-  timespec t;
-  clock_gettime(cpuTime ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-  return t.tv_sec + t.tv_nsec * 1e-9;
-}
-double fastest(double budget, const std::function<void()> &run) {
+// The fastest of many runs.
+double fastest(double budget, const BenchExec &exec, const std::function<void()> &run) {
   run();
   double best = 1e9, start = now();
   for (int i = 0; i < 5 || now() - start < budget; ++i) {
-    double t = clockNow();
+    double t = exec.criticalTime();
     run();
-    best = std::min(best, clockNow() - t);
+    best = std::min(best, exec.criticalTime() - t);
   }
   return best;
 }
@@ -52,9 +44,9 @@ volatile float sink;
   }
 DS_FMA_CHAIN(chainAvx2, V8, "avx2,fma")
 DS_FMA_CHAIN(chainAvx512, V16, "avx512f")
-double peak(bool wide) {
+double peak(const BenchExec &exec, bool wide) {
   constexpr int64_t n = 100000;
-  double t = fastest(0.3, [&] { wide ? chainAvx512(n) : chainAvx2(n); });
+  double t = fastest(0.3, exec, [&] { wide ? chainAvx512(n) : chainAvx2(n); });
   return 2.0 * 12 * (wide ? 16 : 8) * n / t;
 }
 
@@ -92,7 +84,7 @@ struct Bench {
   template <typename Fn> Fn *kernel(const char *name) { return reinterpret_cast<Fn *>(dlsym(library, name)); }
 
   void report(double flops, const std::function<void()> &run) {
-    double t = fastest(budget, run);
+    double t = fastest(budget, exec, run);
     printf("%.9f %.1f %.1f%%\n", t, flops / t * 1e-9, 100 * flops / t / peak);
     fflush(stdout);
   }
@@ -185,17 +177,15 @@ struct Bench {
 int main(int argc, char **argv) {
   std::string isa = argc > 1 ? argv[1] : __builtin_cpu_supports("avx512f") ? "avx512" : "avx2";
   int threads = argc > 2 ? atoi(argv[2]) : 1;
-  std::string path = DS_KERNEL_DIR "/libdskernels_" + isa + ".so";
-  if (argc > 4)
-    path = argv[4];
+  std::string self = argv[0];
+  std::string path = argc > 4 ? argv[4] : self.substr(0, self.rfind('/') + 1) + "../lib/ds/libdskernels_" + isa + ".so";
   void *library = dlopen(path.c_str(), RTLD_NOW);
   if (!library) {
     std::cerr << dlerror() << "\n";
     return 1;
   }
-  cpuTime = threads == 1;
   BenchExec exec(threads);
-  Bench bench = {library, exec, peak(isa != "avx2") * threads, argc > 3 ? atof(argv[3]) : 0.3};
+  Bench bench = {library, exec, peak(exec, isa != "avx2") * threads, argc > 3 ? atof(argv[3]) : 0.3};
   std::cerr << isa << ", " << threads << " thread(s), peak " << bench.peak * 1e-9 << " GFLOP/s\n";
   for (std::string line; std::getline(std::cin, line);)
     if (!line.empty() && line[0] != '#' && !bench.run(line)) {
