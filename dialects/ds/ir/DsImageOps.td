@@ -7,7 +7,8 @@ def Ds_ResizeOp : Ds_Op<"resize", [AllElementTypesMatch<["input", "result"]>]> {
   let summary = "Resampling of axes to other sizes.";
   let description = [{
     ONNX Resize without antialiasing and region of interest: result position x of an axis reads the operand around the coordinate that `coordinates`
-    gives, with `scales` (result size / operand size, as the model states it). Axes whose scale is 1 and size equal are copied.
+    gives, with `scales` (result size / operand size, as the model states it;
+    0.0 where only run time can divide them). Axes whose scale is 1 and size equal are copied.
     C1: one size and scale per axis.
 
     ```mlir

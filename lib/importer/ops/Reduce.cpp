@@ -1,0 +1,154 @@
+// Operators along axes: reductions, prefix sums, selection.
+#include "lib/importer/Node.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+namespace {
+// The axes of a reduction; nullopt means that nothing is reduced (an error when the node has failed).
+std::optional<SmallVector<int64_t>> reducedAxes(Node &n, Value x) {
+  SmallVector<int64_t> given = n.ints("axes");
+  if (n.has(1)) {
+    auto list = n.constInts(1);
+    if (!list) {
+      (void)n.unsupported("reduction over axes that are not constant");
+      return std::nullopt;
+    }
+    given = *list;
+  }
+  if (given.empty()) {
+    if (n.i("noop_with_empty_axes", 0))
+      return std::nullopt;
+    return llvm::to_vector(llvm::seq<int64_t>(0, n.rank(x)));
+  }
+  auto axes = n.axes(given, n.rank(x));
+  return failed(axes) ? std::nullopt : std::optional(*axes);
+}
+
+enum class Before { none, square, abs, exp };
+enum class After { none, mean, sqrt, log };
+
+// before(x) reduced, then after; with `noop` the elementwise parts remain.
+template <ReduceKind kind, Before before, After after>
+LogicalResult reduceOp(Node &n) {
+  Value x = n.in(0), y = x;
+  auto axes = reducedAxes(n, x);
+  if (n.isFailed)
+    return failure();
+  if (before == Before::square)
+    y = n.same<MulOp>(x, x);
+  if (before == Before::abs)
+    y = n.same<AbsOp>(x);
+  if (before == Before::exp)
+    y = n.same<ExpOp>(x);
+  bool keepdims = n.i("keepdims", 1) != 0;
+  if (axes)
+    y = after == After::mean ? n.mean(y, *axes, keepdims) : n.reduce(kind, y, *axes, keepdims);
+  if (after == After::sqrt)
+    y = isa<FloatType>(n.elementType(0)) ? n.same<SqrtOp>(y) : n.cast_(n.same<SqrtOp>(n.cast_(y, n.f32())), n.elementType(0));
+  if (after == After::log)
+    y = n.same<LogOp>(y);
+  return n.result(y);
+}
+
+// Bools are reduced as numbers.
+template <ReduceKind kind>
+LogicalResult reduceExtremum(Node &n) {
+  Value x = n.in(0);
+  auto axes = reducedAxes(n, x);
+  if (n.isFailed || !axes)
+    return n.isFailed ? failure() : n.result(x);
+  Type type = n.elementType(0), work = type.isInteger(1) ? n.b.getI8Type() : type;
+  return n.result(n.cast_(n.reduce(kind, n.cast_(x, work), *axes, n.i("keepdims", 1) != 0), type));
+}
+
+// max + log(sum(exp(x - max))), so that exp cannot overflow. An infinite max would give NaN: it is replaced by 0 inside.
+LogicalResult importReduceLogSumExp(Node &n) {
+  Value x = n.in(0);
+  auto axes = reducedAxes(n, x);
+  if (n.isFailed)
+    return failure();
+  if (!axes)
+    return n.result(x);
+  Type type = n.elementType(0);
+  Value max = n.reduce(ReduceKind::max, x, *axes, true);
+  Value infinite = n.make<IsInfOp>(n.i1(), max, true, true);
+  Value shift = n.make<SelectOp>(type, infinite, n.scalar(type, 0), max);
+  Value sum = n.reduce(ReduceKind::sum, n.same<ExpOp>(n.same<SubOp>(x, shift)), *axes, true);
+  Value y = n.same<AddOp>(n.same<LogOp>(sum), shift);
+  if (n.i("keepdims", 1))
+    return n.result(y);
+  SmallVector<AffineExpr> sizes;
+  for (auto [i, dim] : llvm::enumerate(n.dims(y)))
+    if (!llvm::is_contained(*axes, static_cast<int64_t>(i)))
+      sizes.push_back(dim);
+  return n.result(n.reshape(y, sizes));
+}
+
+template <ReduceKind kind>
+LogicalResult importArg(Node &n) {
+  Value x = n.in(0);
+  FailureOr<int64_t> axis = n.axis(n.i("axis", 0), n.rank(x));
+  if (failed(axis))
+    return failure();
+  auto flag = [&](StringRef name, int64_t otherwise) { return n.i(name, otherwise) ? n.b.getUnitAttr() : UnitAttr(); };
+  auto op = n.makeOp<ArgReduceOp>(n.i64(), ReduceKindAttr::get(n.ctx(), kind), x, n.b.getI64IntegerAttr(*axis), flag("keepdims", 1),
+                                  flag("select_last_index", 0));
+  return n.result(op ? op.getResult() : Value());
+}
+
+template <ReduceKind kind>
+LogicalResult importScan(Node &n) {
+  Value x = n.in(0);
+  auto given = n.constInts(1);
+  if (!given || given->size() != 1)
+    return n.unsupported("a running sum along an axis that is not constant");
+  FailureOr<int64_t> axis = n.axis(given->front(), n.rank(x));
+  if (failed(axis))
+    return failure();
+  auto flag = [&](StringRef name) { return n.i(name, 0) ? n.b.getUnitAttr() : UnitAttr(); };
+  auto op = n.makeOp<ScanOp>(n.elementType(0), ReduceKindAttr::get(n.ctx(), kind), x, n.b.getI64IntegerAttr(*axis), flag("exclusive"),
+                             flag("reverse"));
+  return n.result(op ? op.getResult() : Value());
+}
+
+LogicalResult importTopK(Node &n) {
+  Value x = n.in(0);
+  FailureOr<int64_t> axis = n.axis(n.i("axis", -1), n.rank(x));
+  SmallVector<AffineExpr> k{n.shapes.constant(n.i("k", 1))};
+  if (n.has(1)) {
+    auto sizes = n.sizes(1);
+    if (failed(sizes))
+      return failure();
+    k = *sizes;
+  }
+  if (failed(axis))
+    return failure();
+  auto [dynamic, statics] = n.shapes.split(k, n.loc);
+  auto op = n.makeOp<TopKOp>({n.elementType(0), n.i64()}, x, dynamic, n.b.getDenseI64ArrayAttr(statics), n.b.getI64IntegerAttr(*axis),
+                             n.i("largest", 1) ? n.b.getUnitAttr() : UnitAttr());
+  if (!op)
+    return failure();
+  return failure(failed(n.result(op.getValues(), 0)) || failed(n.result(op.getIndices(), 1)));
+}
+
+const OpEntry kOps[] = {
+    {"ArgMax", 1, importArg<ReduceKind::max>},
+    {"ArgMin", 1, importArg<ReduceKind::min>},
+    {"CumProd", 1, importScan<ReduceKind::prod>},
+    {"CumSum", 1, importScan<ReduceKind::sum>},
+    {"ReduceL1", 1, reduceOp<ReduceKind::sum, Before::abs, After::none>},
+    {"ReduceL2", 1, reduceOp<ReduceKind::sum, Before::square, After::sqrt>},
+    {"ReduceLogSum", 1, reduceOp<ReduceKind::sum, Before::none, After::log>},
+    {"ReduceLogSumExp", 1, importReduceLogSumExp},
+    {"ReduceMax", 1, reduceExtremum<ReduceKind::max>},
+    {"ReduceMean", 1, reduceOp<ReduceKind::sum, Before::none, After::mean>},
+    {"ReduceMin", 1, reduceExtremum<ReduceKind::min>},
+    {"ReduceProd", 1, reduceOp<ReduceKind::prod, Before::none, After::none>},
+    {"ReduceSum", 1, reduceOp<ReduceKind::sum, Before::none, After::none>},
+    {"ReduceSumSquare", 1, reduceOp<ReduceKind::sum, Before::square, After::none>},
+    {"TopK", 1, importTopK},
+};
+} // namespace
+
+ArrayRef<OpEntry> mlir::ds::reduceOps() { return kOps; }

@@ -1,0 +1,231 @@
+// Operators whose operands are offsets, sizes and counts.
+#include "lib/importer/Node.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+namespace {
+struct SliceSpec {
+  SmallVector<AffineExpr> starts, ends;
+  SmallVector<int64_t> axes, steps;
+};
+
+// An ONNX bound as a position: from the end where negative, then clamped to [low, high].
+AffineExpr position(Node &n, AffineExpr bound, AffineExpr size, AffineExpr low, AffineExpr high) {
+  auto c = constantOf(bound);
+  if (c && *c < 0)
+    bound = *c <= INT32_MIN ? low : bound + size;
+  else if (c && *c >= INT32_MAX)
+    return high;
+  else if (!c && !n.shapes.isNonNegative(bound)) {
+    Value v = n.shapes.value(bound, n.loc), zero = n.shapes.value(n.shapes.constant(0), n.loc);
+    Value isNegative = arith::CmpIOp::create(n.b, n.loc, arith::CmpIPredicate::slt, v, zero);
+    // Huge bounds mean "to the end": clamped before the size is added.
+    Value sum = arith::AddIOp::create(n.b, n.loc, v, n.shapes.value(size, n.loc));
+    bound = n.shapes.symbol(arith::SelectOp::create(n.b, n.loc, isNegative, sum, v), false);
+  }
+  return n.shapes.min(n.shapes.max(bound, low, n.loc), high, n.loc);
+}
+
+LogicalResult sliceBy(Node &n, const SliceSpec &spec) {
+  Value x = n.in(0);
+  Dims sizes = n.dims(x), offsets(sizes.size(), n.shapes.constant(0));
+  SmallVector<int64_t> strides(sizes.size(), 1);
+  if (spec.starts.size() != spec.ends.size() || spec.axes.size() != spec.starts.size() || spec.steps.size() != spec.starts.size())
+    return n.error() << "starts, ends, axes and steps differ in number";
+  auto axes = n.axes(spec.axes, sizes.size());
+  if (failed(axes) || n.isFailed)
+    return failure();
+  AffineExpr zero = n.shapes.constant(0);
+  for (auto [i, axis] : llvm::enumerate(*axes)) {
+    AffineExpr size = sizes[axis];
+    int64_t step = spec.steps[i];
+    if (step == 0 || step <= INT32_MIN || step >= INT32_MAX)
+      step = step < 0 ? -INT32_MAX : step ? INT32_MAX : 0;
+    if (step == 0)
+      return n.error() << "a step is 0";
+    AffineExpr start, count;
+    if (step > 0) {
+      start = position(n, spec.starts[i], size, zero, size);
+      AffineExpr span = position(n, spec.ends[i], size, zero, size) - start;
+      count = (n.shapes.max(span, zero, n.loc)).ceilDiv(step);
+    } else {
+      start = position(n, spec.starts[i], size, n.shapes.constant(-1), size - 1);
+      AffineExpr span = start - position(n, spec.ends[i], size, n.shapes.constant(-1), size - 1);
+      count = (n.shapes.max(span, zero, n.loc)).ceilDiv(-step);
+    }
+    offsets[axis] = constantOf(count) == 0 ? zero : start;
+    sizes[axis] = count;
+    strides[axis] = step;
+  }
+  return n.result(n.slice(x, offsets, sizes, strides));
+}
+
+SmallVector<int64_t> firstAxes(size_t count) { return llvm::to_vector(llvm::seq<int64_t>(0, count)); }
+
+LogicalResult importSliceAttrs(Node &n) {
+  auto exprs = [&](StringRef name) { return llvm::map_to_vector(n.ints(name), [&](int64_t s) { return n.shapes.constant(s); }); };
+  SliceSpec spec{exprs("starts"), exprs("ends"), n.ints("axes"), {}};
+  if (spec.axes.empty())
+    spec.axes = firstAxes(spec.starts.size());
+  spec.steps.assign(spec.starts.size(), 1);
+  return sliceBy(n, spec);
+}
+LogicalResult importSlice(Node &n) {
+  auto starts = n.sizes(1), ends = n.sizes(2);
+  if (failed(starts) || failed(ends))
+    return failure();
+  SliceSpec spec{*starts, *ends, firstAxes(starts->size()), SmallVector<int64_t>(starts->size(), 1)};
+  auto axes = n.constInts(3), steps = n.constInts(4);
+  if ((n.has(3) && !axes) || (n.has(4) && !steps))
+    return n.unsupported("Slice with axes or steps that are not constant");
+  spec.axes = axes.value_or(spec.axes);
+  spec.steps = steps.value_or(spec.steps);
+  return sliceBy(n, spec);
+}
+
+std::optional<PadMode> padMode(StringRef mode) {
+  return llvm::StringSwitch<std::optional<PadMode>>(mode)
+      .Case("constant", PadMode::constant)
+      .Case("reflect", PadMode::reflect)
+      .Case("edge", PadMode::edge)
+      .Case("wrap", PadMode::wrap)
+      .Default(std::nullopt);
+}
+
+LogicalResult padBy(Node &n, ArrayRef<AffineExpr> pads, ArrayRef<int64_t> axes, Value value) {
+  Value x = n.in(0);
+  std::optional<PadMode> mode = padMode(n.s("mode", "constant"));
+  if (!mode)
+    return n.unsupported("Pad mode " + n.s("mode", ""));
+  if (pads.size() != 2 * axes.size())
+    return n.error() << pads.size() << " pads for " << axes.size() << " axes";
+  auto checked = n.axes(axes, n.rank(x));
+  if (failed(checked) || n.isFailed)
+    return failure();
+  SmallVector<AffineExpr> low(n.rank(x), n.shapes.constant(0)), high = low;
+  for (auto [i, axis] : llvm::enumerate(*checked)) {
+    low[axis] = pads[i];
+    high[axis] = pads[i + axes.size()];
+  }
+  auto isZero = [](AffineExpr e) { return constantOf(e) == 0; };
+  if (llvm::all_of(low, isZero) && llvm::all_of(high, isZero))
+    return n.result(x);
+  auto [lowValues, staticLow] = n.shapes.split(low, n.loc);
+  auto [highValues, staticHigh] = n.shapes.split(high, n.loc);
+  return n.result(n.same<PadOp>(x, value, lowValues, highValues, staticLow, staticHigh, *mode));
+}
+LogicalResult importPadAttrs(Node &n) {
+  auto pads = llvm::map_to_vector(n.hasAttr("pads") ? n.ints("pads") : n.ints("paddings"), [&](int64_t s) { return n.shapes.constant(s); });
+  return padBy(n, pads, firstAxes(n.rank(n.in(0))), n.scalar(n.elementType(0), n.f("value", 0)));
+}
+LogicalResult importPad(Node &n) {
+  auto pads = n.sizes(1);
+  if (failed(pads))
+    return failure();
+  Value value = n.has(2) ? n.reshape(n.in(2), {}) : n.scalar(n.elementType(0), 0);
+  auto axes = n.constInts(3);
+  if (n.has(3) && !axes)
+    return n.unsupported("Pad with axes that are not constant");
+  return padBy(n, *pads, axes.value_or(firstAxes(n.rank(n.in(0)))), value);
+}
+
+// start + i * delta, with ceil((limit - start) / delta) elements.
+LogicalResult importRange(Node &n) {
+  Type type = n.elementType(0);
+  if (n.isFailed)
+    return failure();
+  AffineExpr count;
+  auto start = n.constFloats(0), limit = n.constFloats(1), delta = n.constFloats(2);
+  if (start && limit && delta && start->size() == 1 && limit->size() == 1 && delta->size() == 1 && delta->front() != 0) {
+    double size = std::ceil((limit->front() - start->front()) / delta->front());
+    count = n.shapes.constant(size > 0 && size < 1e12 ? static_cast<int64_t>(size) : 0);
+  } else if (isa<FloatType>(type)) {
+    return n.unsupported("Range over floats that are not constant");
+  } else {
+    auto first = n.sizes(0), last = n.sizes(1), step = n.sizes(2);
+    if (failed(first) || failed(last) || failed(step))
+      return failure();
+    if (first->size() != 1 || last->size() != 1 || step->size() != 1)
+      return n.error() << "start, limit and delta must have one element";
+    AffineExpr span = last->front() - first->front(), zero = n.shapes.constant(0);
+    auto by = constantOf(step->front());
+    if (!by || *by == 0 || *by == INT64_MIN)
+      return n.unsupported("Range with a delta that is not constant");
+    count = n.shapes.max(*by > 0 ? span : -span, zero, n.loc).ceilDiv(std::abs(*by));
+  }
+  Value steps = n.cast_(n.iota(count, type), type);
+  Value scaled = n.same<MulOp>(steps, n.reshape(n.in(2), {}));
+  return n.result(n.same<AddOp>(scaled, n.reshape(n.in(0), {})));
+}
+
+LogicalResult importConstantOfShape(Node &n) {
+  auto sizes = n.sizes(0);
+  if (failed(sizes))
+    return failure();
+  Value fill = n.tensor("value") ? n.reshape(n.tensorValue("value"), {}) : n.scalar(n.f32(), 0);
+  return n.result(n.broadcast(fill, *sizes));
+}
+
+LogicalResult importShape(Node &n) {
+  Value x = n.in(0);
+  Dims d = n.dims(x);
+  int64_t rank = d.size(), start = n.i("start", 0), end = n.i("end", rank);
+  auto clamp = [&](int64_t v) { return std::clamp<int64_t>(v < 0 ? v + rank : v, 0, rank); };
+  start = clamp(start);
+  end = std::max(clamp(end), start);
+  Elements e{{}, {end - start}, n.i64()};
+  e.values.append(d.begin() + start, d.begin() + end);
+  return n.isFailed ? failure() : n.result(std::move(e));
+}
+LogicalResult importSize(Node &n) {
+  Value x = n.in(0);
+  AffineExpr size = n.shapes.product(n.dims(x));
+  if (n.isFailed || !size)
+    return n.isFailed ? failure() : LogicalResult(n.error() << "the number of elements overflows 64 bits");
+  return n.result(Elements{{size}, {}, n.i64()});
+}
+
+// A matrix of zeros with ones on diagonal k.
+LogicalResult importEyeLike(Node &n) {
+  Value x = n.in(0);
+  if (n.rank(x) != 2)
+    return n.error() << "the operand must have two axes";
+  Type type = n.hasAttr("dtype") ? elementTypeOf(static_cast<int>(n.i("dtype", 1)), n.ctx()) : n.elementType(0);
+  if (!type)
+    return n.unsupported("EyeLike of ONNX element type " + Twine(n.i("dtype", 1)));
+  Dims d = n.dims(x);
+  Value rows = n.reshape(n.iota(d[0], n.i64()), {d[0], n.shapes.constant(1)});
+  Value shifted = n.same<AddOp>(rows, n.scalar(n.i64(), n.i("k", 0)));
+  return n.result(n.cast_(n.make<EqualOp>(n.i1(), shifted, n.iota(d[1], n.i64())), type));
+}
+
+// Keeps what lies on one side of diagonal k of the last two axes.
+LogicalResult importTrilu(Node &n) {
+  Value x = n.in(0);
+  int64_t rank = n.rank(x);
+  if (rank < 2)
+    return n.error() << "the operand must have at least two axes";
+  Dims d = n.dims(x);
+  Value k = n.has(1) ? n.cast_(n.reshape(n.in(1), {}), n.i64()) : n.scalar(n.i64(), 0);
+  Value rows = n.reshape(n.iota(d[rank - 2], n.i64()), {d[rank - 2], n.shapes.constant(1)});
+  Value diagonal = n.same<AddOp>(rows, k), columns = n.iota(d[rank - 1], n.i64());
+  Value keep = n.i("upper", 1) ? n.make<LessEqualOp>(n.i1(), diagonal, columns) : n.make<LessEqualOp>(n.i1(), columns, diagonal);
+  return n.result(n.make<SelectOp>(n.elementType(0), keep, x, n.scalar(n.elementType(0), 0)));
+}
+
+const OpEntry kOps[] = {
+    {"ConstantOfShape", 1, importConstantOfShape},
+    {"EyeLike", 1, importEyeLike},
+    {"Pad", 1, importPadAttrs},
+    {"Pad", 11, importPad},
+    {"Range", 1, importRange},
+    {"Shape", 1, importShape},
+    {"Size", 1, importSize},
+    {"Slice", 1, importSliceAttrs},
+    {"Slice", 10, importSlice},
+    {"Trilu", 1, importTrilu},
+};
+} // namespace
+
+ArrayRef<OpEntry> mlir::ds::shapeValueOps() { return kOps; }
