@@ -146,10 +146,9 @@ LogicalResult ModelImport::declareInput(const onnx::ValueInfoProto &input, func:
   for (const auto &dim : tensor.shape().dim()) {
     StringRef param = dim.has_dim_param() ? StringRef(dim.dim_param()) : StringRef();
     auto frozen = llvm::find_if(options.dims, [&](auto &d) { return !param.empty() && d.first == param; });
-    bool isStatic = dim.has_dim_value() || frozen != options.dims.end();
-    int64_t size = dim.has_dim_value() ? dim.dim_value() : isStatic ? frozen->second : ShapedType::kDynamic;
-    if (isStatic && size < 0)
-      return fail("input '" + input.name() + "' has the negative size " + Twine(size));
+    // Some exporters write a negative size for one that they do not know.
+    bool isGiven = dim.has_dim_value() && dim.dim_value() >= 0, isStatic = isGiven || frozen != options.dims.end();
+    int64_t size = isGiven ? dim.dim_value() : isStatic ? frozen->second : ShapedType::kDynamic;
     std::string name = isStatic ? "" : param.str();
     for (const ImportOptions::Range &range : options.ranges)
       if (!name.empty() && range.name == param)
@@ -195,6 +194,21 @@ LogicalResult ModelImport::returnOutputs(func::FuncOp func, OpBuilder &builder, 
   func.setFunctionType(builder.getFunctionType(func.getArgumentTypes(), ValueRange(values).getTypes()));
   func.setAllResultAttrs(names);
   return success();
+}
+
+bool mlir::ds::parseDim(StringRef spec, ImportOptions &options) {
+  auto [name, size] = spec.rsplit('=');
+  int64_t low = 0, high = 0;
+  bool isRange = size.contains("..");
+  if (name.empty() || (isRange ? size.split("..").first : size).getAsInteger(10, low) || (isRange && size.split("..").second.getAsInteger(10, high)))
+    return false;
+  if (low < 0 || (isRange && high < low))
+    return false;
+  if (isRange)
+    options.ranges.push_back({name.str(), low, high});
+  else
+    options.dims.push_back({name.str(), low});
+  return true;
 }
 
 // Runs an import with all errors but the first held back, and that one made a line that names its node.

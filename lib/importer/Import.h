@@ -19,6 +19,9 @@ struct ImportOptions {
   bool check = true;
 };
 
+// Adds "name=size" or "name=low..high" to `options`; false if it is neither.
+bool parseDim(StringRef spec, ImportOptions &options);
+
 // Tools end with exit code 1 on `invalid` and 3 on `unsupported`.
 enum class ImportStatus { ok, invalid, unsupported };
 

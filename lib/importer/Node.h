@@ -178,6 +178,7 @@ ArrayRef<OpEntry> indexingOps();
 ArrayRef<OpEntry> normOps();
 ArrayRef<OpEntry> imageOps();
 ArrayRef<OpEntry> dataOps();
+ArrayRef<OpEntry> einsumOps();
 
 // Folds the node over known elements (shape arithmetic) if it can; nullopt if it cannot.
 std::optional<LogicalResult> foldElements(Node &n, StringRef op);

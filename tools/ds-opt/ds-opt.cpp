@@ -1,5 +1,6 @@
-// ds-opt: passes on model files.
+// ds-opt: passes on model files, ONNX ones included.
 #include "Certify.h"
+#include "ReadModel.h"
 #include "dialects/ds/ir/DsOps.h"
 #include "dialects/dsk/ir/DskOps.h"
 #include "lib/eval/Certify.h"
@@ -8,7 +9,6 @@
 #include "passes/graph/Passes.h"
 #include "passes/lowering/Passes.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
@@ -25,13 +25,18 @@ int main(int argc, char **argv) {
   ds::registerTestBreakPass();
   auto [input, output] = registerAndParseCLIOptions(argc, argv, "ds: optimise neural networks\n", registry);
   std::string message;
-  auto file = openInputFile(input, &message);
-  auto out = file ? openOutputFile(output, &message) : nullptr;
+  int exitCode;
+  auto file = readModel(input, registry, exitCode);
+  if (!file)
+    return exitCode;
+  auto out = openOutputFile(output, &message);
   if (!out) {
     llvm::errs() << message << "\n";
     return 1;
   }
   MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
+  if (StringRef(output).ends_with(".mlirbc"))
+    config.emitBytecode(true);
   addCertify(config);
   if (failed(MlirOptMain(out->os(), std::move(file), registry, config)))
     return 1;
