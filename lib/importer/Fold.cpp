@@ -242,7 +242,7 @@ Folded comparison(Node &n) {
 }
 
 AffineExpr add(Node &n, AffineExpr a, AffineExpr b) { return a + b; }
-AffineExpr sub(Node &n, AffineExpr a, AffineExpr b) { return a - b; }
+AffineExpr sub(Node &n, AffineExpr a, AffineExpr b) { return n.shapes.difference(a, b); }
 AffineExpr mul(Node &n, AffineExpr a, AffineExpr b) { return a * b; }
 // ONNX divides towards zero: the same as floor for what is not negative.
 AffineExpr divide(Node &n, AffineExpr a, AffineExpr b) {
@@ -261,9 +261,9 @@ AffineExpr truth(Node &n, std::optional<bool> known) { return known ? n.shapes.c
 AffineExpr equal(Node &n, AffineExpr a, AffineExpr b) { return truth(n, n.shapes.equal(a, b)); }
 // a < b where the sign of the difference is certain.
 std::optional<bool> isLess(Node &n, AffineExpr a, AffineExpr b) {
-  if (n.shapes.isNonNegative(b - a - 1))
+  if (n.shapes.isNonNegative(n.shapes.difference(b, a + 1)))
     return true;
-  return n.shapes.isNonNegative(a - b) ? std::optional(false) : std::nullopt;
+  return n.shapes.isNonNegative(n.shapes.difference(a, b)) ? std::optional(false) : std::nullopt;
 }
 AffineExpr less(Node &n, AffineExpr a, AffineExpr b) { return truth(n, isLess(n, a, b)); }
 AffineExpr greater(Node &n, AffineExpr a, AffineExpr b) { return truth(n, isLess(n, b, a)); }

@@ -7,6 +7,7 @@
 #include "llvm/Support/Path.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -94,6 +95,13 @@ LogicalResult ModelImport::checkOperators() {
   return ok;
 }
 
+// Constants that were only looked at, and what dead nodes computed.
+static void eraseDead(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
 FailureOr<OwningOpRef<ModuleOp>> ModelImport::build() {
   std::string error;
   if (failed(checkOperators()))
@@ -121,6 +129,7 @@ FailureOr<OwningOpRef<ModuleOp>> ModelImport::build() {
   if (failed(importer.importInitializers(model.graph(), scope)) || failed(declareInputs(func, importer, scope)) ||
       failed(importer.importNodes(model.graph().node(), scope)) || failed(returnOutputs(func, builder, importer, scope)))
     return failure();
+  eraseDead(func.getBody().front());
   if (failed(verify(*module)))
     return fail("the imported module does not verify");
   return module;

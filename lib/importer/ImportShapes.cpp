@@ -93,6 +93,9 @@ Value ImportShapes::value(AffineExpr expr, Location loc) {
       result = builder.createOrFold<arith::MulIOp>(loc, a, b);
       break;
     case AffineExprKind::FloorDiv:
+      // A symbolic divisor is a product of sizes; where it is 0 there is nothing to divide.
+      if (!constantOf(binary.getRHS()))
+        b = builder.createOrFold<arith::MaxSIOp>(loc, b, value(constant(1), loc));
       result = isNonNegative(binary.getLHS()) ? builder.createOrFold<arith::DivSIOp>(loc, a, b)
                                               : builder.createOrFold<arith::FloorDivSIOp>(loc, a, b);
       break;
@@ -129,8 +132,8 @@ bool ImportShapes::isNonNegative(AffineExpr expr) const {
 }
 
 std::optional<bool> ImportShapes::equal(AffineExpr a, AffineExpr b) const {
-  if (auto difference = constantOf(a - b))
-    return *difference == 0;
+  if (auto gap = constantOf(difference(a, b)))
+    return *gap == 0;
   auto negative = [](AffineExpr e) { return constantOf(e).value_or(0) < 0; };
   if ((negative(a) && isNonNegative(b)) || (negative(b) && isNonNegative(a)))
     return false;
@@ -191,17 +194,17 @@ AffineExpr ImportShapes::quotient(ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b
 }
 
 AffineExpr ImportShapes::max(AffineExpr a, AffineExpr b, Location loc) {
-  if (isNonNegative(a - b))
+  if (isNonNegative(difference(a, b)))
     return a;
-  if (isNonNegative(b - a))
+  if (isNonNegative(difference(b, a)))
     return b;
   return symbol(builder.createOrFold<arith::MaxSIOp>(loc, value(a, loc), value(b, loc)), isNonNegative(a) || isNonNegative(b));
 }
 
 AffineExpr ImportShapes::min(AffineExpr a, AffineExpr b, Location loc) {
-  if (isNonNegative(a - b))
+  if (isNonNegative(difference(a, b)))
     return b;
-  if (isNonNegative(b - a))
+  if (isNonNegative(difference(b, a)))
     return a;
   return symbol(builder.createOrFold<arith::MinSIOp>(loc, value(a, loc), value(b, loc)), isNonNegative(a) && isNonNegative(b));
 }

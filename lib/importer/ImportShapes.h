@@ -25,6 +25,8 @@ public:
   // Static sizes with kDynamic, and the values of the others.
   std::pair<SmallVector<Value>, SmallVector<int64_t>> split(ArrayRef<AffineExpr> exprs, Location loc);
 
+  // a - b with equal terms cancelled.
+  AffineExpr difference(AffineExpr a, AffineExpr b) const { return simplifyAffineExpr(a - b, 0, symbols.size()); }
   bool isNonNegative(AffineExpr expr) const;
   // Whether a = b (true), a != b (false) is certain.
   std::optional<bool> equal(AffineExpr a, AffineExpr b) const;

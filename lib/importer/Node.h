@@ -179,6 +179,10 @@ ArrayRef<OpEntry> normOps();
 ArrayRef<OpEntry> imageOps();
 ArrayRef<OpEntry> dataOps();
 ArrayRef<OpEntry> einsumOps();
+ArrayRef<OpEntry> quantOps();
+
+// The convolution that the node's attributes describe, without a bias.
+Value convolve(Node &n, Value x, Value filter);
 
 // Folds the node over known elements (shape arithmetic) if it can; nullopt if it cannot.
 std::optional<LogicalResult> foldElements(Node &n, StringRef op);

@@ -101,16 +101,8 @@ Value addBias(Node &n, Value y, unsigned input) {
 }
 
 LogicalResult importConv(Node &n) {
-  Value x = n.in(0), filter = n.in(1);
-  auto kernel = kernelOf(n, filter);
-  auto w = failed(kernel) ? FailureOr<Window>(failure()) : windowOf(n, x, *kernel);
-  if (failed(w))
-    return failure();
-  // The dialect's pads are not negative; cropping first is the same.
-  if (llvm::any_of(w->pads, [](int64_t p) { return p < 0; }))
-    return n.unsupported("negative pads");
-  Value y = n.same<ConvOp>(x, filter, w->strides, w->pads, w->dilations, n.i("group", 1), false);
-  return n.result(addBias(n, y, 2));
+  Value y = convolve(n, n.in(0), n.in(1));
+  return y ? n.result(addBias(n, y, 2)) : failure();
 }
 
 // Pads from an output_shape or auto_pad: pads = stride * (in - 1) + output_padding + window - out.
@@ -198,9 +190,22 @@ LogicalResult importGlobalLpPool(Node &n) {
   return n.result(n.same<PowOp>(sum, n.scalar(type, 1.0 / n.i("p", 2))));
 }
 
+// Zero points are taken off before padding, which so is with them.
+LogicalResult importConvInteger(Node &n) {
+  Value x = n.cast_(n.in(0), n.b.getI32Type()), w = n.cast_(n.in(1), n.b.getI32Type());
+  if (n.has(2))
+    x = n.same<SubOp>(x, n.cast_(n.reshape(n.in(2), {}), n.b.getI32Type()));
+  if (n.has(3)) {
+    Value zero = n.cast_(n.in(3), n.b.getI32Type());
+    w = n.same<SubOp>(w, n.rank(zero) == 1 ? n.unsqueezeTo(zero, 0, n.rank(w)) : zero);
+  }
+  return n.result(convolve(n, x, w));
+}
+
 const OpEntry kOps[] = {
     {"AveragePool", 1, importPool<PoolKind::avg>},
     {"Conv", 1, importConv},
+    {"ConvInteger", 10, importConvInteger},
     {"ConvTranspose", 1, importConvTranspose},
     {"Gemm", 1, importGemm},
     {"GlobalAveragePool", 1, importGlobalAveragePool},
@@ -213,3 +218,14 @@ const OpEntry kOps[] = {
 } // namespace
 
 ArrayRef<OpEntry> mlir::ds::linearOps() { return kOps; }
+
+Value mlir::ds::convolve(Node &n, Value x, Value filter) {
+  auto kernel = kernelOf(n, filter);
+  auto w = failed(kernel) ? FailureOr<Window>(failure()) : windowOf(n, x, *kernel);
+  if (failed(w))
+    return {};
+  // The dialect's pads are not negative; cropping first is the same.
+  if (llvm::any_of(w->pads, [](int64_t p) { return p < 0; }))
+    return n.unsupported("negative pads"), Value();
+  return n.same<ConvOp>(x, filter, w->strides, w->pads, w->dilations, n.i("group", 1), false);
+}

@@ -24,7 +24,9 @@ AffineExpr position(Node &n, AffineExpr bound, AffineExpr size, AffineExpr low, 
     Value sum = arith::AddIOp::create(n.b, n.loc, v, n.shapes.value(size, n.loc));
     bound = n.shapes.symbol(arith::SelectOp::create(n.b, n.loc, isNegative, sum, v), false);
   }
-  return n.shapes.min(n.shapes.max(bound, low, n.loc), high, n.loc);
+  AffineExpr clamped = n.shapes.max(bound, low, n.loc);
+  // What is below `high` already, stays so: low never exceeds high.
+  return n.shapes.isNonNegative(n.shapes.difference(high, bound)) ? clamped : n.shapes.min(clamped, high, n.loc);
 }
 
 LogicalResult sliceBy(Node &n, const SliceSpec &spec) {
@@ -44,16 +46,12 @@ LogicalResult sliceBy(Node &n, const SliceSpec &spec) {
       step = step < 0 ? -INT32_MAX : step ? INT32_MAX : 0;
     if (step == 0)
       return n.error() << "a step is 0";
-    AffineExpr start, count;
-    if (step > 0) {
-      start = position(n, spec.starts[i], size, zero, size);
-      AffineExpr span = position(n, spec.ends[i], size, zero, size) - start;
-      count = (n.shapes.max(span, zero, n.loc)).ceilDiv(step);
-    } else {
-      start = position(n, spec.starts[i], size, n.shapes.constant(-1), size - 1);
-      AffineExpr span = start - position(n, spec.ends[i], size, n.shapes.constant(-1), size - 1);
-      count = (n.shapes.max(span, zero, n.loc)).ceilDiv(-step);
-    }
+    AffineExpr low = step > 0 ? zero : zero - 1, high = step > 0 ? size : size - 1;
+    AffineExpr start = position(n, spec.starts[i], size, low, high), end = position(n, spec.ends[i], size, low, high);
+    AffineExpr span = step > 0 ? n.shapes.difference(end, start) : n.shapes.difference(start, end);
+    // A slice up to the very end cannot have a negative span.
+    bool isWhole = end == (step > 0 ? high : low);
+    AffineExpr count = (isWhole ? span : n.shapes.max(span, zero, n.loc)).ceilDiv(std::abs(step));
     offsets[axis] = constantOf(count) == 0 ? zero : start;
     sizes[axis] = count;
     strides[axis] = step;
@@ -148,15 +146,20 @@ LogicalResult importRange(Node &n) {
       return failure();
     if (first->size() != 1 || last->size() != 1 || step->size() != 1)
       return n.error() << "start, limit and delta must have one element";
-    AffineExpr span = last->front() - first->front(), zero = n.shapes.constant(0);
+    AffineExpr span = n.shapes.difference(last->front(), first->front()), zero = n.shapes.constant(0);
     auto by = constantOf(step->front());
     if (!by || *by == 0 || *by == INT64_MIN)
       return n.unsupported("Range with a delta that is not constant");
     count = n.shapes.max(*by > 0 ? span : -span, zero, n.loc).ceilDiv(std::abs(*by));
   }
-  Value steps = n.cast_(n.iota(count, type), type);
-  Value scaled = n.same<MulOp>(steps, n.reshape(n.in(2), {}));
-  return n.result(n.same<AddOp>(scaled, n.reshape(n.in(0), {})));
+  auto isInt = [&](unsigned i, int64_t value) {
+    auto c = n.constInts(i);
+    return c && c->size() == 1 && c->front() == value;
+  };
+  Value v = n.iota(count, type);
+  if (!isInt(2, 1))
+    v = n.same<MulOp>(v, n.reshape(n.in(2), {}));
+  return n.result(isInt(0, 0) ? v : n.same<AddOp>(v, n.reshape(n.in(0), {})));
 }
 
 LogicalResult importConstantOfShape(Node &n) {
