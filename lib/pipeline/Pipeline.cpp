@@ -1,0 +1,131 @@
+// The order of rooms, one block per stop.
+#include "lib/pipeline/Pipeline.h"
+#include "dialects/ds/ir/DsOps.h"
+#include "dialects/dsk/ir/DskOps.h"
+#include "lib/importer/Import.h"
+#include "passes/graph/Passes.h"
+#include "passes/lowering/Passes.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace mlir::ds;
+
+void mlir::ds::registerPipelineDialects(DialectRegistry &registry) {
+  registry.insert<DsDialect, dsk::DskDialect, affine::AffineDialect, arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
+                  math::MathDialect, scf::SCFDialect, tensor::TensorDialect>();
+  registerCpuTarget(registry);
+}
+
+LogicalResult Pipeline::passes(StringRef name, llvm::function_ref<void(OpPassManager &)> build) {
+  return timed(name, [&]() -> LogicalResult {
+    PassManager pm(context, ModuleOp::getOperationName());
+    if (failed(applyPassManagerCLOptions(pm)))
+      return failure();
+    build(pm);
+    return pm.run(module());
+  });
+}
+
+// Splits "name=4" and "name=1..64" into the importer's options.
+static LogicalResult parseDims(MLIRContext *context, ArrayRef<std::string> dims, ImportOptions &options) {
+  for (StringRef dim : dims) {
+    auto [name, value] = dim.split('=');
+    auto [low, high] = value.split("..");
+    int64_t lo, hi;
+    if (name.empty() || low.getAsInteger(10, lo) || (!high.empty() && high.getAsInteger(10, hi)) || lo < 0)
+      return emitError(UnknownLoc::get(context)) << "--dim " << dim << ": expected name=value or name=low..high";
+    if (high.empty())
+      options.dims.push_back({name.str(), lo});
+    else
+      options.ranges.push_back({name.str(), lo, hi});
+  }
+  return success();
+}
+
+LogicalResult Pipeline::import() {
+  StringRef path = options.input;
+  if (path.ends_with(".mlir") || path.ends_with(".mlirbc")) {
+    moduleRef = parseSourceFile<ModuleOp>(path, context);
+    if (!moduleRef)
+      return failure();
+    for (auto fn : moduleRef->getOps<func::FuncOp>())
+      atGroups |= fn->hasAttr(dsk::kGroupAttr);
+    return success();
+  }
+  ImportOptions importOptions;
+  if (failed(parseDims(context, options.dims, importOptions)))
+    return failure();
+  FailureOr<OwningOpRef<ModuleOp>> imported = importOnnx(context, path, importOptions);
+  if (failed(imported))
+    return failure();
+  moduleRef = std::move(*imported);
+  return success();
+}
+
+// Shapes first, since canonical forms depend on what is static; again at the end, since raising removes shape arithmetic.
+static void buildGraphStop(OpPassManager &pm) {
+  buildShapePipeline(pm);
+  pm.addPass(createCanonicalize());
+  pm.addPass(createRaiseActivations());
+  pm.addPass(createRaiseNorms());
+  pm.addPass(createRaiseAttention());
+  pm.addPass(createFoldNormIntoConv());
+  pm.addPass(createChannelsLast());
+  pm.addPass(createCanonicalize());
+  buildShapePipeline(pm);
+}
+
+LogicalResult Pipeline::runTo(Stop stop) {
+  // import: ONNX -> ds
+  if (failed(timed("import", [&] { return import(); })))
+    return failure();
+  if (stop == Stop::Import)
+    return success();
+
+  // graph: shapes as index arithmetic, canonical form, raised ops, layouts
+  if (!atGroups && failed(passes("graph", buildGraphStop)))
+    return failure();
+  if (stop == Stop::Graph)
+    return success();
+
+  // groups: linalg + dsk in isolated groups, weight program, launch list
+  if (!atGroups && failed(passes("groups", [](OpPassManager &pm) { buildLoweringPipeline(pm); })))
+    return failure();
+  countLaunches();
+  return success();
+}
+
+void Pipeline::countLaunches() {
+  llvm::StringMap<bool> kernels;
+  for (auto fn : module().getOps<func::FuncOp>()) {
+    if (!fn->hasAttr(dsk::kGroupAttr))
+      continue;
+    ++report.groups;
+    kernels[fn.getName()] = fn.walk([](Operation *op) {
+                                bool kernel = op->getName().getDialectNamespace() == "dsk" && !isa<dsk::ReshapeOp, dsk::CheckOp>(op);
+                                return kernel ? WalkResult::interrupt() : WalkResult::advance();
+                              }).wasInterrupted();
+  }
+  if (auto main = module().lookupSymbol<func::FuncOp>("main"))
+    main.walk([&](func::CallOp call) {
+      ++report.launches;
+      report.kernelLaunches += kernels.lookup(call.getCallee());
+    });
+}
+
+FailureOr<CpuImage> Pipeline::emit(StringRef isa, CpuEmit emit) {
+  return timed(("cpu " + isa).str(), [&] { return compileForCpu(module(), "main", isa, emit); });
+}
+
+// Weights of a module lie beneath its folder; `..` and absolute names do not reach out of it.
+std::string Pipeline::weightPath(StringRef file) {
+  SmallString<128> path;
+  if (!options.weightsDir.empty())
+    path = options.weightsDir;
+  else if (auto dir = module()->getAttrOfType<StringAttr>("ds.weights_dir"))
+    path = dir.getValue();
+  llvm::sys::path::append(path, file);
+  return path.str().str();
+}
