@@ -120,6 +120,7 @@ int main(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
+  cl::HideUnrelatedOptions(category); // LLVM's and MLIR's; --help-hidden shows them
   cl::ParseCommandLineOptions(argc, argv, "ds: compile a neural network to a deployable file\n");
   if (target != "cpu")
     return llvm::WithColor::error(llvm::errs(), "ds-compile") << "--target: only cpu\n", 1;
