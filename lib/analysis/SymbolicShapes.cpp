@@ -119,8 +119,11 @@ AffineExpr SymbolicShapes::make(Symbol symbol) {
   auto key = std::make_tuple(static_cast<int>(symbol.kind), symbol.value.getAsOpaquePointer(), symbol.at,
                              symbol.lhs.getAsOpaquePointer(), symbol.rhs.getAsOpaquePointer());
   auto [it, isNew] = symbolIds.try_emplace(key, symbols.size());
-  if (isNew)
+  if (isNew) {
+    symbol.sizesOnly = symbol.kind == Symbol::Kind::entryDim ||
+                       (symbol.lhs && dependsOnSizesOnly(symbol.lhs) && dependsOnSizesOnly(symbol.rhs));
     symbols.push_back(std::move(symbol));
+  }
   return getAffineSymbolExpr(it->second, getContext());
 }
 
@@ -163,6 +166,14 @@ AffineExpr SymbolicShapes::floorDiv(AffineExpr a, AffineExpr b) {
     return opaqueDiv(a, b);
   if (auto q = x->exactQuotient(*y))
     return q->toExpr(getContext());
+  // (q * s) / max(s, 1), as a division by a size is guarded: q, since of an empty tensor any size is as good.
+  auto guard = dyn_cast<AffineSymbolExpr>(b);
+  if (guard && symbols[guard.getPosition()].kind == Symbol::Kind::max) {
+    const Symbol &max = symbols[guard.getPosition()];
+    auto size = Polynomial::get(constantOf(max.lhs) == 1 ? max.rhs : constantOf(max.rhs) == 1 ? max.lhs : b);
+    if (auto q = x->exactQuotient(*size))
+      return q->toExpr(getContext());
+  }
   std::optional<int64_t> divisor = y->constant();
   if (!divisor || *divisor < 0)
     return opaqueDiv(a, b);
@@ -365,10 +376,7 @@ void SymbolicShapes::completeReshape(ReshapeOp op, Dims &result) {
 bool SymbolicShapes::dependsOnSizesOnly(AffineExpr expr) {
   auto polynomial = Polynomial::get(normal(expr));
   return polynomial && llvm::all_of(polynomial->getTerms(), [&](const auto &term) {
-           return llvm::all_of(term.first, [&](unsigned position) {
-             const Symbol &s = symbols[position];
-             return s.kind == Symbol::Kind::entryDim || (s.lhs && dependsOnSizesOnly(s.lhs) && dependsOnSizesOnly(s.rhs));
-           });
+           return llvm::all_of(term.first, [&](unsigned position) { return symbols[position].sizesOnly; });
          });
 }
 

@@ -28,6 +28,7 @@ struct Symbol {
   AffineExpr lhs, rhs;
   Interval range;
   std::string name;
+  bool sizesOnly = false; // made of sizes of entry arguments alone
 };
 
 // How an entry dimension is declared in `ds.dims`: "name", "name:lo..hi" or "".
@@ -56,7 +57,7 @@ public:
   // Row-major elements of an integer or bool tensor of static shape and at most `maxElements`; nullopt for others.
   static constexpr int64_t maxElements = 64;
   std::optional<SmallVector<AffineExpr>> elements(Value tensor);
-  // Whether all elements are given by sizes of entry arguments and constants alone.
+  // Whether constants and sizes of entry arguments alone give the expression.
   bool dependsOnSizesOnly(AffineExpr expr);
 
   // The expression in normal form: floordiv, ceildiv and mod become symbols of their own where they do not divide.

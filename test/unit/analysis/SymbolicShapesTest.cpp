@@ -54,6 +54,7 @@ TEST_F(Shapes, DivisionCancelsWhatDivides) {
   EXPECT_EQ(shapes->normal((s * 4 + 3).floorDiv(4)), s);
   EXPECT_EQ(shapes->normal((s * 4 + 3) % 4), shapes->constant(3));
   EXPECT_EQ(shapes->normal((s * 4).ceilDiv(2)), shapes->normal(s * 2));
+  EXPECT_EQ(shapes->floorDiv(shapes->normal(p * 12), shapes->max(p, shapes->constant(1))), shapes->constant(12));
   // Halving twice is a quarter, a half of an even size is exact.
   EXPECT_EQ(shapes->normal(((s + 1).floorDiv(2) + 1).floorDiv(2)), shapes->normal((s + 3).floorDiv(4)));
   EXPECT_EQ(shapes->normal((s * 6 + 5).floorDiv(4)), shapes->normal(s + (s + 2).floorDiv(2)));
