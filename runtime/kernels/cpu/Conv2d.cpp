@@ -1,5 +1,6 @@
 // dsk_conv2d_f32: an implicit product of [n*oh*ow, kh*kw*c/groups] and the weights; the rows of A are cut out of the
 // image block by block. Channels last make a window's row one contiguous run of kw*c numbers.
+#include "runtime/kernels/cpu/Direct.h"
 #include "runtime/kernels/cpu/Gemm.h"
 
 namespace dsk {
@@ -91,6 +92,56 @@ void packWindows(const void *source, float *dst, int64_t group, int64_t i0, int6
   }
 }
 
+// Neighbouring windows of an output row overlap: the rows of the image under a tile of them are copied once, with the
+// padding, and windows are read from there at a stride.
+struct DirectJob {
+  ds_exec *exec;
+  const dsk_conv_args *args;
+  dsk_epilogue epilogue;
+  void *closure;
+  int64_t tiles; // per output row
+  int64_t room;  // floats of one copied row
+};
+
+bool directFits(ds_exec *exec, const dsk_conv_args &g) {
+  return g.groups == 1 && g.dilation_w == 1 && g.stride_w * g.c * sizeof(float) % 4096 != 0 &&
+         directPays(exec, g.n * g.oh * ceilDiv(g.ow, kTileRows), g.kh * g.kw * g.c, g.o);
+}
+
+// Row ih of the image, columns [iw, iw + pixels); zero outside of it.
+void copyRow(const dsk_conv_args &g, float *dst, int64_t img, int64_t ih, int64_t iw, int64_t pixels) {
+  if (uint64_t(ih) >= uint64_t(g.h))
+    return zeroFloats(dst, pixels * g.c);
+  int64_t first = max(0, min(pixels, -iw)), last = max(first, min(pixels, g.wd - iw));
+  zeroFloats(dst, first * g.c);
+  copyFloats(dst + first * g.c, g.x + ((img * g.h + ih) * g.wd + iw + first) * g.c, (last - first) * g.c);
+  zeroFloats(dst + last * g.c, (pixels - last) * g.c);
+}
+
+void directTasks(void *closure, int64_t begin, int64_t end, int32_t worker) {
+  const DirectJob &job = *static_cast<DirectJob *>(closure);
+  const dsk_conv_args &g = *job.args;
+  float *rows = getFloats(job.exec, worker, g.kh * job.room);
+  if (!rows)
+    return;
+  for (int64_t t = begin; t < end; ++t) {
+    int64_t row = t / job.tiles, img = row / g.oh, oh = row % g.oh;
+    int64_t ow = evenPart(g.ow, job.tiles, t % job.tiles), count = evenPart(g.ow, job.tiles, t % job.tiles + 1) - ow;
+    int64_t ih = oh * g.stride_h - g.pad_top, iw = ow * g.stride_w - g.pad_left;
+    for (int64_t kh = 0; kh < g.kh; ++kh)
+      copyRow(g, rows + kh * job.room, img, ih + kh * g.dilation_h, iw, (count - 1) * g.stride_w + g.kw);
+    SegmentedRows a = {rows, g.stride_w * g.c, g.kh, job.room, g.kw * g.c, g.w, 0};
+    directRows(a, g.w, g.o, count, job.epilogue, job.closure, 0, row * g.ow + ow);
+  }
+}
+
+void runDirect(ds_exec *exec, const dsk_conv_args &g, dsk_epilogue epilogue, void *closure) {
+  int64_t tiles = ceilDiv(g.ow, kTileRows), pixels = (ceilDiv(g.ow, tiles) - 1) * g.stride_w + g.kw;
+  DirectJob job = {exec, &g, epilogue, closure, tiles, ceilDiv(pixels * g.c, kPanel) * kPanel + kPanel};
+  int64_t grain = 1 + kSmallProblem / (1 + kTileRows * g.o * g.kh * g.kw * g.c);
+  exec->services->parallel_for(exec, directTasks, &job, g.n * g.oh * tiles, grain);
+}
+
 } // namespace
 } // namespace dsk
 
@@ -104,6 +155,10 @@ extern "C" void dsk_conv2d_f32(ds_exec *exec, const dsk_conv_args *args, dsk_epi
     dsk_matmul_args mm = {g.x, g.w, 1, g.n * g.oh * g.ow, g.o, g.c, 0, g.c, 1, 0, 0, 0, 1};
     return dsk_matmul_f32(exec, &mm, epilogue, closure);
   }
+  if (g.n <= 0 || g.oh <= 0 || g.ow <= 0 || g.o <= 0)
+    return;
+  if (directFits(exec, g))
+    return runDirect(exec, g, epilogue, closure);
   int64_t outputs = g.o / g.groups, depth = g.kh * g.kw * (g.c / g.groups);
   Gemm gemm = {g.groups,    g.n * g.oh * g.ow,
                outputs,     depth,
