@@ -12,12 +12,6 @@
 using namespace mlir;
 using namespace mlir::ds;
 
-void mlir::ds::registerPipelineDialects(DialectRegistry &registry) {
-  registry.insert<DsDialect, dsk::DskDialect, affine::AffineDialect, arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
-                  math::MathDialect, scf::SCFDialect, tensor::TensorDialect>();
-  registerCpuTarget(registry);
-}
-
 LogicalResult Pipeline::passes(StringRef name, llvm::function_ref<void(OpPassManager &)> build) {
   return timed(name, [&]() -> LogicalResult {
     PassManager pm(context, ModuleOp::getOperationName());

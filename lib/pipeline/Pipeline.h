@@ -65,7 +65,4 @@ private:
   bool atGroups = false;
 };
 
-// Everything that a context needs for compiling.
-void registerPipelineDialects(DialectRegistry &registry);
-
 } // namespace mlir::ds

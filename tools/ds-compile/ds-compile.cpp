@@ -1,5 +1,6 @@
 // ds-compile: a model file to a deployable one.
 #include "lib/pipeline/Pipeline.h"
+#include "lib/pipeline/Register.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"

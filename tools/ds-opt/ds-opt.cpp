@@ -1,13 +1,9 @@
 // ds-opt: passes on model files, ONNX ones included.
 #include "Certify.h"
 #include "ReadModel.h"
-#include "dialects/ds/ir/DsOps.h"
-#include "dialects/dsk/ir/DskOps.h"
 #include "lib/eval/Certify.h"
+#include "lib/pipeline/Register.h"
 #include "mlir/Support/FileUtilities.h"
-#include "mlir/Transforms/Passes.h"
-#include "passes/graph/Passes.h"
-#include "passes/lowering/Passes.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/ToolOutputFile.h"
 
@@ -16,12 +12,8 @@ using namespace mlir;
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   DialectRegistry registry;
-  registry.insert<ds::DsDialect, dsk::DskDialect, func::FuncDialect, linalg::LinalgDialect, scf::SCFDialect,
-                  tensor::TensorDialect, arith::ArithDialect, math::MathDialect>();
-  registerTransformsPasses();
-  ds::registerGraphPasses();
-  ds::registerDsLoweringPasses();
-  ds::registerLoweringPipeline();
+  ds::registerPipelineDialects(registry);
+  ds::registerPipelinePasses();
   ds::registerTestBreakPass();
   auto [input, output] = registerAndParseCLIOptions(argc, argv, "ds: optimise neural networks\n", registry);
   std::string message;

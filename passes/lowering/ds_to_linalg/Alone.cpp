@@ -58,7 +58,7 @@ static LogicalResult lowerTopK(Lowering &l, TopKOp op) {
   Type elements[] = {elementOf(input), l.b.getI64Type()};
   Dims dims[] = {l.dims(op.getValues()), l.dims(op.getIndices())};
   SmallVector<Value> results = l.callGroup("top_k", input, elements, dims, [&](ImplicitLocOpBuilder &b, ValueRange args, TypeRange types) {
-    auto top = dsk::TopKOp::create(b, types, args, b.getNamedAttr("largest", op.getLargestAttr() ? Attribute(b.getUnitAttr()) : Attribute()));
+    auto top = dsk::TopKOp::create(b, types[0], types[1], args[0], op.getLargest());
     return llvm::to_vector_of<Value>(top->getResults());
   });
   l.set(op.getValues(), results[0]);

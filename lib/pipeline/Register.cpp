@@ -1,0 +1,23 @@
+// Registration of dialects and passes.
+#include "lib/pipeline/Register.h"
+#include "dialects/ds/ir/DsOps.h"
+#include "dialects/dsk/ir/DskOps.h"
+#include "lib/target/cpu/CpuTarget.h"
+#include "passes/graph/Passes.h"
+#include "passes/lowering/Passes.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void ds::registerPipelineDialects(DialectRegistry &registry) {
+  registry.insert<DsDialect, dsk::DskDialect, affine::AffineDialect, arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
+                  math::MathDialect, scf::SCFDialect, tensor::TensorDialect>();
+  registerCpuTarget(registry);
+}
+
+void ds::registerPipelinePasses() {
+  registerTransformsPasses();
+  registerGraphPasses();
+  registerDsLoweringPasses();
+  registerLoweringPipeline();
+}
