@@ -2,7 +2,10 @@
 #include "dialects/dsk/ir/DskOps.h"
 #include "lib/package/PackageWriter.h"
 #include "lib/pipeline/Pipeline.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/Path.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -90,6 +93,36 @@ static FailureOr<PackageSignature> signatureOf(ModuleOp module) {
   return signature;
 }
 
+// The weights of the model that result `v` of the weight program is computed from.
+static void collectSources(Value v, llvm::SmallSetVector<Operation *, 4> &sources) {
+  Operation *op = v.getDefiningOp();
+  if (!op)
+    return;
+  if (isa<dsk::RawWeightOp>(op)) {
+    sources.insert(op);
+    return;
+  }
+  for (Value operand : op->getOperands())
+    if (isa<RankedTensorType>(operand.getType()))
+      collectSources(operand, sources);
+}
+
+// Large weights that more than one slot of the package holds, as they are or in a kernel's layout.
+static void reportCopies(ModuleOp module, ArrayRef<ImageInfo::Slot> slots, PipelineReport &report) {
+  auto weights = module.lookupSymbol<func::FuncOp>("weights");
+  llvm::MapVector<Operation *, SmallVector<uint64_t>> stored;
+  for (auto [v, slot] : llvm::zip_equal(weights.getBody().front().getTerminator()->getOperands(), slots)) {
+    llvm::SmallSetVector<Operation *, 4> sources;
+    collectSources(v, sources);
+    for (Operation *source : sources)
+      if (slot.bytes * 2 >= static_cast<uint64_t>(cast<dsk::RawWeightOp>(source).getLength()))
+        stored[source].push_back(slot.bytes);
+  }
+  for (auto &[source, bytes] : stored)
+    if (bytes.size() > 1 && bytes.front() >= 1 << 16)
+      report.copies.push_back({cast<dsk::RawWeightOp>(source).getName().str(), std::accumulate(bytes.begin() + 1, bytes.end(), uint64_t(0))});
+}
+
 LogicalResult Pipeline::writeTo(StringRef path) {
   PackageContents contents;
   FailureOr<PackageSignature> signature = signatureOf(module());
@@ -115,6 +148,7 @@ LogicalResult Pipeline::writeTo(StringRef path) {
     if (failed(compiled))
       return failure();
     program = std::move(*compiled);
+    reportCopies(module(), program->info.slots, report);
     auto range = [&](const RawWeight &w) { return FileRange{weightPath(w.file), w.offset, w.bytes}; };
     for (const ImageInfo::Slot &slot : program->info.slots)
       contents.weights.push_back({slot.bytes, slot.raw, slot.raw ? range(slot.source) : FileRange{}});

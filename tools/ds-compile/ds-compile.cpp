@@ -74,6 +74,8 @@ static void summarize(const PipelineReport &r) {
   for (const auto &step : r.steps)
     os << " " << step.name << llvm::format(" %.2f", step.seconds);
   os << "\n";
+  for (auto &[name, bytes] : r.copies)
+    os << "  second copy of weight '" << name << "' in another layout: " << llvm::format("%.1f", bytes / 1e6) << " MB\n";
 }
 
 // Expands "host", checks names.
