@@ -99,14 +99,16 @@ static void optimize(llvm::Module &m, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(m, mam);
 }
 
-// The kernels come optimised; only what is called stays.
+// The kernels come optimised; only what is called is read and stays.
 static LogicalResult linkKernels(llvm::Module &m, StringRef isa, std::string &error) {
+  if (llvm::none_of(m, [](const llvm::Function &f) { return f.isDeclaration() && !f.isIntrinsic() && !f.use_empty(); }))
+    return success();
   std::string_view bitcode = ::ds::kernelBitcode({isa.data(), isa.size()});
   if (bitcode.empty()) {
     error = ("no kernels for " + isa).str();
     return failure();
   }
-  auto kernels = llvm::parseBitcodeFile(llvm::MemoryBufferRef(StringRef(bitcode.data(), bitcode.size()), "kernels"), m.getContext());
+  auto kernels = llvm::getLazyBitcodeModule(llvm::MemoryBufferRef(StringRef(bitcode.data(), bitcode.size()), "kernels"), m.getContext());
   if (!kernels) {
     error = llvm::toString(kernels.takeError());
     return failure();

@@ -37,7 +37,8 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<ModuleOp>> {
 LogicalResult mlir::ds::lowerToLlvm(ModuleOp module) {
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   pm.addPass(std::make_unique<ApproximateMath>());
-  pm.addPass(arith::createArithExpandOpsPass());
+  // No call of the compiler's library for bf16, which the runtime does not link.
+  pm.addPass(arith::createArithExpandOpsPass({/*includeBf16=*/true}));
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
