@@ -207,7 +207,8 @@ bool GroupPlan::isPulled(Operation *op, const DenseSet<Operation *> &inside) {
 bool GroupPlan::rowsAreSmall(const Ops &roots, unsigned rows) {
   for (Operation *op : roots) {
     int64_t inner = 1;
-    for (AffineExpr size : ArrayRef(loopSizes(cast<linalg::GenericOp>(op))).drop_front(rows))
+    Dims sizes = loopSizes(cast<linalg::GenericOp>(op));
+    for (AffineExpr size : ArrayRef(sizes).drop_front(rows))
       if (llvm::MulOverflow(inner, constantOf(size).value_or(kTypicalSize), inner))
         return false;
     if (inner > kRowLimit)
