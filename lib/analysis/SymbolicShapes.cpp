@@ -139,7 +139,7 @@ AffineExpr SymbolicShapes::normal(AffineExpr expr) {
     result = floorDiv(lhs, rhs);
     break;
   case AffineExprKind::CeilDiv:
-    result = normal(floorDiv(normal(lhs * -1), rhs) * -1);
+    result = ceilDiv(lhs, rhs);
     break;
   case AffineExprKind::Mod:
     result = normal(lhs - floorDiv(lhs, rhs) * rhs);
@@ -185,6 +185,12 @@ AffineExpr SymbolicShapes::floorDiv(AffineExpr a, AffineExpr b) {
   bool isDecided = left.lo != INT64_MIN && left.hi != INT64_MAX && floorOf(left.lo) == floorOf(left.hi);
   AffineExpr part = isDecided ? constant(floorOf(left.lo)) : remainderDiv(rest, *divisor);
   return normal(whole.toExpr(getContext()) + part);
+}
+
+AffineExpr SymbolicShapes::ceilDiv(AffineExpr a, AffineExpr b) {
+  if (auto divisor = constantOf(b); divisor && *divisor > 0)
+    return floorDiv(normal(a + (*divisor - 1)), b);
+  return normal(floorDiv(normal(a * -1), b) * -1);
 }
 
 // floor(rest / divisor), where nothing of `rest` divides.

@@ -63,6 +63,7 @@ public:
   // The expression in normal form: floordiv, ceildiv and mod become symbols of their own where they do not divide.
   AffineExpr normal(AffineExpr expr);
   AffineExpr floorDiv(AffineExpr a, AffineExpr b);
+  AffineExpr ceilDiv(AffineExpr a, AffineExpr b);
   AffineExpr max(AffineExpr a, AffineExpr b) { return extremum(Symbol::Kind::max, a, b); }
   AffineExpr min(AffineExpr a, AffineExpr b) { return extremum(Symbol::Kind::min, a, b); }
 

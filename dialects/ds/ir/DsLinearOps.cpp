@@ -70,8 +70,11 @@ static FailureOr<AffineExpr> windows(Operation *op, AffineExpr size, int64_t low
     return op->emitOpError("the dilated kernel overflows 64 bits");
   AffineExpr span = size + (low + high - window - 1);
   auto known = constantOf(size);
-  if (!known)
-    return (ceil ? span.ceilDiv(stride) : span.floorDiv(stride)) + 1;
+  if (!known) {
+    // Rounded up, the last window starts inside of the input if windows overlap the high padding by a stride; else it is dropped.
+    bool mayDrop = ceil && high - window - 1 > -stride;
+    return mayDrop ? (size + low).ceilDiv(stride) : (ceil ? span.ceilDiv(stride) : span.floorDiv(stride)) + 1;
+  }
   int64_t room = *known + low + high - window - 1;
   if (room < 0 && !ceil)
     return op->emitOpError("C4: the kernel (dilated size ") << window + 1 << ") does not fit into size " << *known << " padded by " << low + high;

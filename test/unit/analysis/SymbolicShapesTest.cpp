@@ -25,6 +25,20 @@ protected:
       result.push_back(shapes->str(e));
     return result;
   }
+  // An expression whose only entry dim is `size`.
+  int64_t evaluate(AffineExpr expr, int64_t size) {
+    int64_t sum = 0;
+    Polynomial polynomial = *Polynomial::get(expr);
+    for (const auto &[monomial, coefficient] : polynomial.getTerms()) {
+      int64_t term = coefficient;
+      for (unsigned position : monomial) {
+        const Symbol &s = shapes->symbol(position);
+        term *= s.kind == Symbol::Kind::entryDim ? size : llvm::divideFloorSigned(evaluate(s.lhs, size), evaluate(s.rhs, size));
+      }
+      sum += term;
+    }
+    return sum;
+  }
   void entry() {
     analyse("func.func @main(%x: tensor<?x?x8xf32> {ds.dims = [\"b\", \"s:1..512\", \"\"]}, %p: tensor<?x?xf32> {ds.dims = [\"b\", \"p\"]}) { return }");
     Dims x = shapes->dims(func.getArgument(0)), p = shapes->dims(func.getArgument(1));
@@ -54,6 +68,7 @@ TEST_F(Shapes, DivisionCancelsWhatDivides) {
   EXPECT_EQ(shapes->normal((s * 4 + 3).floorDiv(4)), s);
   EXPECT_EQ(shapes->normal((s * 4 + 3) % 4), shapes->constant(3));
   EXPECT_EQ(shapes->normal((s * 4).ceilDiv(2)), shapes->normal(s * 2));
+  EXPECT_EQ(shapes->normal(s.ceilDiv(2)), shapes->normal((s + 1).floorDiv(2)));
   EXPECT_EQ(shapes->floorDiv(shapes->normal(p * 12), shapes->max(p, shapes->constant(1))), shapes->constant(12));
   // Halving twice is a quarter, a half of an even size is exact.
   EXPECT_EQ(shapes->normal(((s + 1).floorDiv(2) + 1).floorDiv(2)), shapes->normal((s + 3).floorDiv(4)));
@@ -141,6 +156,26 @@ TEST_F(Shapes, ElementsOfShapeTensors) {
   ASSERT_TRUE(known);
   EXPECT_FALSE(shapes->dependsOnSizesOnly((*known)[0]));
   EXPECT_EQ(shapes->range((*known)[0]).hi, 1);
+}
+
+// With sizes that are symbols a pool has as many windows as with the same sizes written out.
+TEST_F(Shapes, WindowsOfSymbolicSizesAreThoseOfKnownOnes) {
+  for (int kernel : {1, 2, 3}) {
+    for (int stride : {1, 2, 3}) {
+      for (int pad = 0; pad < kernel; ++pad) {
+        std::string op = " {kind = #ds.pool_kind<max>, kernel = array<i64: " + std::to_string(kernel) + ">, strides = array<i64: " +
+                         std::to_string(stride) + ">, pads = array<i64: 0, " + std::to_string(pad) + ">, dilations = array<i64: 1>, ceil_mode}";
+        analyse(("func.func @f(%x: tensor<1x1x?xf32> {ds.dims = [\"\", \"\", \"n\"]}) -> tensor<1x1x?xf32> {\n%p = ds.pool %x" + op +
+                 " : (tensor<1x1x?xf32>) -> tensor<1x1x?xf32>\nreturn %p : tensor<1x1x?xf32> }").c_str());
+        AffineExpr windows = shapes->dims(func.getBody().front().getTerminator()->getOperand(0))[2];
+        for (int64_t size = kernel; size < 9; ++size) {
+          int64_t count = (size + pad - kernel + stride - 1) / stride + 1;
+          count -= (count - 1) * stride >= size;
+          EXPECT_EQ(evaluate(windows, size), count) << op << " of " << size;
+        }
+      }
+    }
+  }
 }
 
 TEST(DimDeclaration, ParsesNamesAndRanges) {
