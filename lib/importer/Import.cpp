@@ -40,6 +40,7 @@ private:
   Location loc;
   onnx::ModelProto model;
   llvm::StringMap<AffineExpr> symbols;
+  llvm::SetVector<StringRef> symbolNames; // all that inputs name, frozen ones too
 };
 } // namespace
 
@@ -139,6 +140,18 @@ LogicalResult ModelImport::declareInputs(func::FuncOp func, GraphImporter &impor
   for (const onnx::ValueInfoProto &input : model.graph().input())
     if (!scope.find(input.name()) && failed(declareInput(input, func, importer, scope)))
       return failure();
+  auto check = [&](StringRef name) -> LogicalResult {
+    if (llvm::is_contained(symbolNames, name))
+      return success();
+    std::string known = symbolNames.empty() ? "all are fixed" : "there are: " + llvm::join(symbolNames, ", ");
+    return fail("no input has a dimension named '" + name + "'; " + known);
+  };
+  for (const auto &[name, size] : options.dims)
+    if (failed(check(name)))
+      return failure();
+  for (const ImportOptions::Range &range : options.ranges)
+    if (failed(check(range.name)))
+      return failure();
   return success();
 }
 
@@ -154,6 +167,8 @@ LogicalResult ModelImport::declareInput(const onnx::ValueInfoProto &input, func:
   SmallVector<StringRef> params;
   for (const auto &dim : tensor.shape().dim()) {
     StringRef param = dim.has_dim_param() ? StringRef(dim.dim_param()) : StringRef();
+    if (!param.empty())
+      symbolNames.insert(param);
     auto frozen = llvm::find_if(options.dims, [&](auto &d) { return !param.empty() && d.first == param; });
     // Some exporters write a negative size for one that they do not know.
     bool isGiven = dim.has_dim_value() && dim.dim_value() >= 0, isStatic = isGiven || frozen != options.dims.end();

@@ -22,22 +22,6 @@ LogicalResult Pipeline::passes(StringRef name, llvm::function_ref<void(OpPassMan
   });
 }
 
-// Splits "name=4" and "name=1..64" into the importer's options.
-static LogicalResult parseDims(MLIRContext *context, ArrayRef<std::string> dims, ImportOptions &options) {
-  for (StringRef dim : dims) {
-    auto [name, value] = dim.split('=');
-    auto [low, high] = value.split("..");
-    int64_t lo, hi;
-    if (name.empty() || low.getAsInteger(10, lo) || (!high.empty() && high.getAsInteger(10, hi)) || lo < 0)
-      return emitError(UnknownLoc::get(context)) << "--dim " << dim << ": expected name=value or name=low..high";
-    if (high.empty())
-      options.dims.push_back({name.str(), lo});
-    else
-      options.ranges.push_back({name.str(), lo, hi});
-  }
-  return success();
-}
-
 LogicalResult Pipeline::import() {
   StringRef path = options.input;
   if (path.ends_with(".mlir") || path.ends_with(".mlirbc")) {
@@ -49,8 +33,9 @@ LogicalResult Pipeline::import() {
     return success();
   }
   ImportOptions importOptions;
-  if (failed(parseDims(context, options.dims, importOptions)))
-    return failure();
+  for (StringRef dim : options.dims)
+    if (!parseDim(dim, importOptions))
+      return emitError(UnknownLoc::get(context)) << "--dim " << dim << ": expected name=value or name=low..high";
   FailureOr<OwningOpRef<ModuleOp>> imported = importOnnx(context, path, importOptions);
   if (failed(imported))
     return failure();

@@ -117,6 +117,17 @@ static LogicalResult compile(MLIRContext &context, PipelineOptions options) {
   return success();
 }
 
+// "model.onnx: ", or "module.mlir:3:7: " where text has lines.
+static std::string place(Location loc) {
+  auto file = loc->findInstanceOf<FileLineColLoc>();
+  if (!file)
+    return "";
+  std::string result = file.getFilename().str();
+  if (file.getLine())
+    result += ":" + std::to_string(file.getLine()) + ":" + std::to_string(file.getColumn());
+  return result + ": ";
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   registerAsmPrinterCLOptions();
@@ -139,7 +150,7 @@ int main(int argc, char **argv) {
     std::string text = d.str();
     if (d.getSeverity() == DiagnosticSeverity::Error) {
       unsupported |= StringRef(text).contains("not supported");
-      llvm::WithColor::error(llvm::errs(), "ds-compile") << text << "\n";
+      llvm::WithColor::error(llvm::errs(), "ds-compile") << place(d.getLocation()) << text << "\n";
     } else {
       llvm::errs() << "ds-compile: " << text << "\n";
     }
