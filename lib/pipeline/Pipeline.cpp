@@ -43,19 +43,6 @@ LogicalResult Pipeline::import() {
   return success();
 }
 
-// Shapes first, since canonical forms depend on what is static; again at the end, since raising removes shape arithmetic.
-static void buildGraphStop(OpPassManager &pm) {
-  buildShapePipeline(pm);
-  pm.addPass(createCanonicalize());
-  pm.addPass(createRaiseActivations());
-  pm.addPass(createRaiseNorms());
-  pm.addPass(createRaiseAttention());
-  pm.addPass(createFoldNormIntoConv());
-  pm.addPass(createChannelsLast());
-  pm.addPass(createCanonicalize());
-  buildShapePipeline(pm);
-}
-
 LogicalResult Pipeline::runTo(Stop stop) {
   // import: ONNX -> ds
   if (failed(timed("import", [&] { return import(); })))
@@ -64,7 +51,7 @@ LogicalResult Pipeline::runTo(Stop stop) {
     return success();
 
   // graph: shapes as index arithmetic, canonical form, raised ops, layouts
-  if (!atGroups && failed(passes("graph", buildGraphStop)))
+  if (!atGroups && failed(passes("graph", [](OpPassManager &pm) { buildGraphPipeline(pm); })))
     return failure();
   if (stop == Stop::Graph)
     return success();

@@ -18,6 +18,7 @@ void ds::registerPipelineDialects(DialectRegistry &registry) {
 void ds::registerPipelinePasses() {
   registerTransformsPasses();
   registerGraphPasses();
+  registerGraphPipeline();
   registerDsLoweringPasses();
   registerLoweringPipeline();
 }

@@ -13,10 +13,15 @@ namespace mlir::ds {
 using namespace mlir;
 using namespace mlir::ds;
 
-LogicalResult mlir::ds::rewriteGreedily(Operation *root, RewritePatternSet &&patterns) {
+// Patterns that undo each other end as a failure, not as a hang.
+static GreedyRewriteConfig limited() {
   GreedyRewriteConfig config;
-  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled).setMaxIterations(64);
-  return applyPatternsGreedily(root, std::move(patterns), config);
+  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled).setMaxIterations(64).setMaxNumRewrites(1 << 17);
+  return config;
+}
+
+LogicalResult mlir::ds::rewriteGreedily(Operation *root, RewritePatternSet &&patterns) {
+  return applyPatternsGreedily(root, std::move(patterns), limited());
 }
 
 LogicalResult mlir::ds::normalize(Operation *root) {
@@ -31,14 +36,12 @@ LogicalResult mlir::ds::normalize(Operation *root) {
     if (isa<arith::ArithDialect, tensor::TensorDialect, affine::AffineDialect>(op.getDialect()))
       op.getCanonicalizationPatterns(patterns, context);
   FrozenRewritePatternSet frozen(std::move(patterns));
-  GreedyRewriteConfig config;
-  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled).setMaxIterations(64);
   IRRewriter rewriter(context);
   DominanceInfo dominance(root);
   bool changed = true;
   // Equal subexpressions unlock patterns and the other way round; three rounds have always been enough.
   for (int round = 0; changed && round < 8; ++round) {
-    if (failed(applyPatternsGreedily(root, frozen, config)))
+    if (failed(applyPatternsGreedily(root, frozen, limited())))
       return root->emitError("the normal form was not reached: patterns of ds-graph-canonicalize do not end");
     eliminateCommonSubExpressions(rewriter, dominance, root, &changed);
   }

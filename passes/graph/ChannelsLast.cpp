@@ -41,7 +41,8 @@ static bool hasChannelsLast(Value v, int64_t rank) {
     return isWeightOnly(v) || trimmedShape(v).empty() || llvm::count_if(trimmedShape(v), [](int64_t s) { return s != 1; }) == 1;
   if (channelsLastBehind(v) || movesFreely(v))
     return true;
-  return llvm::any_of(v.getUsers(), [&](Operation *user) {
+  // In rank 3 that transpose is its own inverse, and taking it would lead back and forth.
+  return rank > 3 && llvm::any_of(v.getUsers(), [&](Operation *user) {
     auto transpose = dyn_cast<TransposeOp>(user);
     return transpose && transpose.getPermutation() == ArrayRef(toLast(rank));
   });
@@ -95,7 +96,9 @@ static LogicalResult sinkBelowElementwise(Operation *op, PatternRewriter &rewrit
   if (!isElementwise(op) || op->getNumResults() != 1)
     return rewriter.notifyMatchFailure(op, "not elementwise");
   int64_t rank = cast<RankedTensorType>(op->getResult(0).getType()).getRank();
-  auto isLast = [&](Value v) { return channelsLastBehind(v) && cast<RankedTensorType>(v.getType()).getRank() == rank; };
+  auto isLast = [&](Value v) {
+    return channelsLastBehind(v) && cast<RankedTensorType>(v.getType()).getRank() == rank && !movesFreely(v);
+  };
   if (!llvm::any_of(op->getOperands(), isLast))
     return rewriter.notifyMatchFailure(op, "no operand is channels last");
   if (!llvm::all_of(op->getOperands(), [&](Value v) { return hasChannelsLast(v, rank); })) {
@@ -144,7 +147,7 @@ static LogicalResult sinkBelowReduce(ReduceOp op, PatternRewriter &rewriter) {
 // concat(to_first(x), ..) -> to_first(concat(x, ..))
 static LogicalResult sinkBelowConcat(ConcatOp op, PatternRewriter &rewriter) {
   int64_t rank = op.getType().getRank();
-  if (!llvm::any_of(op.getInputs(), channelsLastBehind))
+  if (!llvm::any_of(op.getInputs(), [](Value v) { return channelsLastBehind(v) && !movesFreely(v); }))
     return rewriter.notifyMatchFailure(op, "no operand is channels last");
   if (!llvm::all_of(op.getInputs(), [&](Value v) { return hasChannelsLast(v, rank); }))
     return rewriter.notifyMatchFailure(op, "an operand would need a transpose of its own");

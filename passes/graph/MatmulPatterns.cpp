@@ -88,10 +88,14 @@ static bool isUntouchedBy(Value operand, ReshapeOp reshape) {
   return static_cast<int64_t>(trimmedShape(operand).size()) <= commonSuffix(reshape.getInput().getType(), reshape.getType());
 }
 
-// Whether the operand can be reshaped back, which costs nothing.
+// Whether the operand can be reshaped back, which costs nothing. What sits on another kernel's result of another shape would only
+// send the reshape back here.
 static bool isReshapable(Value operand, ReshapeOp reshape) {
   RankedTensorType to = reshape.getType();
-  return cast<RankedTensorType>(operand.getType()).getShape() == to.getShape() && to.getNumDynamicDims() <= 1;
+  auto inner = operand.getDefiningOp<ReshapeOp>();
+  Value source = inner ? inner.getInput() : operand;
+  return cast<RankedTensorType>(operand.getType()).getShape() == to.getShape() && to.getNumDynamicDims() <= 1 &&
+         (cast<RankedTensorType>(source.getType()).getShape() == reshape.getInput().getType().getShape() || !isKernelChain(source));
 }
 
 // The operand as it is below the reshape: unchanged, without leading axes of size 1, or reshaped back.

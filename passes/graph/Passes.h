@@ -16,4 +16,13 @@ struct ShapePipelineOptions {
   SmallVector<std::string> dims;
 };
 void buildShapePipeline(OpPassManager &pm, const ShapePipelineOptions &options = {});
+
+// All passes of the room, in their order.
+struct GraphOptions {
+  // As the option of ds-graph-bind-dims.
+  SmallVector<std::string> dims;
+};
+void buildGraphPipeline(OpPassManager &pm, const GraphOptions &options = {});
+// The same as `ds-graph` on command lines.
+void registerGraphPipeline();
 } // namespace mlir::ds

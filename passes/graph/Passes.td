@@ -157,6 +157,30 @@ def RaiseNorms : Pass<"ds-graph-raise-norms", "ModuleOp"> {
   }];
 }
 
+def RaiseRope : Pass<"ds-graph-raise-rope", "ModuleOp"> {
+  let summary = "Rotary position embeddings from halves, negations and concatenations.";
+  let description = [{
+    `x * cos + concat(-x2, x1) * sin` with tables that repeat in their second halves, and the same with the halves computed apart.
+    The tables are cut to half their width.
+
+    ```mlir
+    %c = ds.concat %f, %f axis 1 : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x8xf32>
+    %s = ds.concat %g, %g axis 1 : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x8xf32>
+    %0 = ds.slice %x offsets [0, 0] sizes [3, 4] strides [1, 1] : (tensor<3x8xf32>) -> tensor<3x4xf32>
+    %1 = ds.slice %x offsets [0, 4] sizes [3, 4] strides [1, 1] : (tensor<3x8xf32>) -> tensor<3x4xf32>
+    %2 = ds.neg %1 : (tensor<3x4xf32>) -> tensor<3x4xf32>
+    %3 = ds.concat %2, %0 axis 1 : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x8xf32>
+    %4 = ds.mul %x, %c : (tensor<3x8xf32>, tensor<3x8xf32>) -> tensor<3x8xf32>
+    %5 = ds.mul %3, %s : (tensor<3x8xf32>, tensor<3x8xf32>) -> tensor<3x8xf32>
+    %6 = ds.add %4, %5 : (tensor<3x8xf32>, tensor<3x8xf32>) -> tensor<3x8xf32>
+    ```
+    becomes
+    ```mlir
+    %6 = ds.rope %x, %f, %g : (tensor<3x8xf32>, tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x8xf32>
+    ```
+  }];
+}
+
 def RefineTypes : Pass<"ds-graph-refine-types", "ModuleOp"> {
   let summary = "Sizes that symbolic shapes prove become part of types and attributes.";
   let description = [{
