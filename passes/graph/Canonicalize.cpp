@@ -44,6 +44,7 @@ LogicalResult mlir::ds::normalize(Operation *root) {
     if (failed(applyPatternsGreedily(root, frozen, limited())))
       return root->emitError("the normal form was not reached: patterns of ds-graph-canonicalize do not end");
     eliminateCommonSubExpressions(rewriter, dominance, root, &changed);
+    changed |= simplifyMovementChains(root);
   }
   return success();
 }

@@ -136,12 +136,37 @@ static LogicalResult sinkReshapeBelowElementwise(Operation *op, PatternRewriter 
   return success();
 }
 
+// add(transpose(matmul), bias) -> transpose(add(matmul, bias)), when the last axis stays and nothing else varies along the others
+static LogicalResult sinkTransposeBelowElementwise(Operation *op, PatternRewriter &rewriter) {
+  if (!isElementwise(op) || op->getNumResults() != 1)
+    return rewriter.notifyMatchFailure(op, "not elementwise");
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  TransposeOp transpose;
+  for (Value operand : op->getOperands())
+    if (auto def = operand.getDefiningOp<TransposeOp>();
+        def && def->hasOneUse() && def.getType().getShape() == type.getShape() && isKernelChain(def.getInput()))
+      transpose = def;
+  if (!transpose || transpose.getPermutation().back() != type.getRank() - 1)
+    return rewriter.notifyMatchFailure(op, "no operand is the transposed result of a kernel, its last axis in place");
+  SmallVector<Value> operands(op->getOperands());
+  for (Value &operand : operands) {
+    if (operand == transpose.getResult())
+      operand = transpose.getInput();
+    else if (trimmedShape(operand).size() > 1)
+      return rewriter.notifyMatchFailure(op, "an operand varies along axes that change places");
+  }
+  OperationState state(op->getLoc(), op->getName(), operands,
+                       RankedTensorType::get(transpose.getInput().getType().getShape(), type.getElementType()), op->getAttrs());
+  rewriter.replaceOp(op, transposeBy(rewriter, transpose.getLoc(), rewriter.create(state)->getResult(0), transpose.getPermutation()));
+  return success();
+}
+
 void mlir::ds::populateMatmulPatterns(RewritePatternSet &patterns) {
   patterns.add(foldTransposesIntoMatmul).add(sinkReshapeBelowMatmul);
   struct SinkReshape : RewritePattern {
     SinkReshape(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
     LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
-      return sinkReshapeBelowElementwise(op, rewriter);
+      return failure(failed(sinkReshapeBelowElementwise(op, rewriter)) && failed(sinkTransposeBelowElementwise(op, rewriter)));
     }
   };
   patterns.add<SinkReshape>(patterns.getContext());

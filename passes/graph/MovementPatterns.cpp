@@ -152,6 +152,30 @@ static LogicalResult mergeSlices(SliceOp op, PatternRewriter &rewriter) {
   return success();
 }
 
+// gather(x, i) -> reshape(slice(x, i)), for one constant index
+static LogicalResult gatherOfOne(GatherOp op, PatternRewriter &rewriter) {
+  auto index = splatOf(op.getIndices());
+  RankedTensorType from = op.getInput().getType(), indices = op.getIndices().getType();
+  int64_t axis = op.getAxis(), size = from.getDimSize(axis);
+  if (!index || !indices.hasStaticShape() || indices.getNumElements() != 1 || ShapedType::isDynamic(size))
+    return rewriter.notifyMatchFailure(op, "the indices are not one constant, or the axis has no static size");
+  int64_t at = *index < 0 ? *index + size : *index;
+  if (at < 0 || at >= size)
+    return rewriter.notifyMatchFailure(op, "the index is outside of the axis");
+  SmallVector<OpFoldResult> sizes = mixedSizes(rewriter, op.getLoc(), op.getInput());
+  sizes[axis] = rewriter.getIndexAttr(1);
+  SmallVector<Value> dynamic;
+  SmallVector<int64_t> statics, offsets(from.getRank(), 0), strides(from.getRank(), 1);
+  dispatchIndexOpFoldResults(sizes, dynamic, statics);
+  offsets[axis] = at;
+  Value slice = SliceOp::create(rewriter, op.getLoc(), RankedTensorType::get(statics, from.getElementType()), op.getInput(),
+                                ValueRange(), dynamic, offsets, statics, strides);
+  sizes.erase(sizes.begin() + axis);
+  sizes.insert(sizes.begin() + axis, indices.getRank(), rewriter.getIndexAttr(1));
+  rewriter.replaceOp(op, reshapeTo(rewriter, op.getLoc(), slice, sizes));
+  return success();
+}
+
 // concat(slice(x, 0..a), slice(x, a..b), ..) along one axis, together all of x -> x
 static LogicalResult concatOfSlices(ConcatOp op, PatternRewriter &rewriter) {
   int64_t axis = op.getAxis(), next = 0;
@@ -177,7 +201,7 @@ static LogicalResult concatOfSlices(ConcatOp op, PatternRewriter &rewriter) {
 
 void mlir::ds::populateMovementPatterns(RewritePatternSet &patterns) {
   patterns.add(mergeTransposes).add(transposeOfUnitAxes).add(mergeReshapes).add(dropIdentityReshape);
-  patterns.add(sliceOfConcat).add(mergeSlices).add(concatOfSlices);
+  patterns.add(gatherOfOne).add(sliceOfConcat).add(mergeSlices).add(concatOfSlices);
   struct DropBroadcast : RewritePattern {
     DropBroadcast(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
     LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {

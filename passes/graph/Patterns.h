@@ -12,6 +12,10 @@ void populateMovementPatterns(RewritePatternSet &patterns);
 // Transposes into flags of matmul, reshapes from above a matmul or an elementwise op to below it.
 void populateMatmulPatterns(RewritePatternSet &patterns);
 
+// Chains of reshapes and transposes in their shortest form; slices above them, matmuls by a matrix above them too, so that they meet
+// what undoes them. Leaves dead ops behind. Tells whether anything changed.
+bool simplifyMovementChains(Operation *root);
+
 // Patterns above, common subexpressions and dead code, to a fixed point.
 LogicalResult normalize(Operation *root);
 // `patterns` to a fixed point. Nothing but them (and folds) runs.
