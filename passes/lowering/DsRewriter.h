@@ -5,6 +5,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::ds {
+class WeightOnly;
 
 class DsRewriter {
 public:
@@ -47,6 +48,8 @@ private:
 bool normaliseAxes(DsRewriter &r, Operation *op);
 // An elementwise op on a reshaped kernel result works on the result itself, where its other operands allow it.
 bool sinkReshape(DsRewriter &r, Operation *op);
+// Products whose columns are only read in parts, by several products.
+void splitMatmuls(DsRewriter &r, func::FuncOp main, WeightOnly &weightOnly);
 // Upsampling by a learnt kernel that does not overlap, by a product (returned, still to be selected), or null.
 MatmulOp tileConvTranspose(DsRewriter &r, ConvTransposeOp op);
 // Upsampling that repeats elements a whole number of times.

@@ -190,9 +190,8 @@ static void addCopies(func::FuncOp main, MainShapes &shapes) {
       if (isa<RankedTensorType>(operand.get().getType()) && operand.get().getDefiningOp<arith::ConstantOp>())
         operand.set(copyOf(b, op.getLoc(), operand.get(), shapes));
   }
-  if (main.getName() != "main")
-    return;
   Operation *ret = main.getBody().front().getTerminator();
+  bool entry = main.getName() == "main";
   b.setInsertionPoint(ret);
   DenseSet<Value> used;
   for (OpOperand &operand : ret->getOpOperands()) {
@@ -200,8 +199,8 @@ static void addCopies(func::FuncOp main, MainShapes &shapes) {
     while (auto reshape = base.getDefiningOp<dsk::ReshapeOp>())
       base = reshape.getInput();
     Operation *def = base.getDefiningOp();
-    bool computed = def && !isa<dsk::WeightOp>(def) && !isa<arith::ConstantOp>(def);
-    if (!computed || !used.insert(base).second)
+    bool constant = def && isa<arith::ConstantOp>(def), given = !def || isa<dsk::WeightOp>(def);
+    if (constant || (entry && (given || !used.insert(base).second)))
       operand.set(copyOf(b, ret->getLoc(), operand.get(), shapes));
   }
 }

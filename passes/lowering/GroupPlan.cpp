@@ -12,7 +12,7 @@ constexpr unsigned kMaxResults = 8;
 bool mlir::ds::isFree(Operation *op) {
   if (isa<tensor::EmptyOp, tensor::ExtractSliceOp, linalg::FillOp>(op) || op->hasTrait<::mlir::OpTrait::ConstantLike>())
     return true;
-  return isa<arith::ArithDialect, affine::AffineDialect, math::MathDialect>(op->getDialect()) || isa<tensor::DimOp>(op);
+  return isa<arith::ArithDialect, affine::AffineDialect, math::MathDialect>(op->getDialect()) || isa<tensor::DimOp, tensor::ExtractOp>(op);
 }
 
 SmallVector<Value> mlir::ds::allOperands(Operation *op) {

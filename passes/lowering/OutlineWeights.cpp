@@ -30,11 +30,21 @@ static void shareWeights(func::FuncOp main) {
   eliminateCommonSubExpressions(rewriter, dominance, main);
 }
 
-// What main reads of the weight program, in order. Constants of main stay where they are.
+// Constants of a few elements, of one repeated, and integers (indices, mostly) are better known where they are read; others
+// would make groups differ that are equal but for them.
+static bool staysInMain(Operation &op) {
+  auto constant = dyn_cast<ConstantOp>(op);
+  if (!constant)
+    return !isa_and_nonnull<DsDialect>(op.getDialect());
+  return constant.getType().getNumElements() <= 8 || !isa<FloatType>(constant.getType().getElementType()) ||
+         isa<SplatElementsAttr>(constant.getValue());
+}
+
+// What main reads of the weight program, in order.
 static SmallVector<Value> findFrontier(func::FuncOp main, WeightOnly &weightOnly) {
   SmallVector<Value> frontier;
   for (Operation &op : main.getBody().front()) {
-    if (!isa_and_nonnull<DsDialect>(op.getDialect()) || isa<ConstantOp>(op))
+    if (staysInMain(op))
       continue;
     for (Value result : op.getResults())
       if (weightOnly(result) && llvm::any_of(result.getUsers(), [&](Operation *user) {

@@ -169,6 +169,16 @@ static void selectConvTranspose(DsRewriter &r, ConvTransposeOp op, WeightOnly &w
   selectMatmul(r, matmul, weightOnly);
 }
 
+// Ops whose results nothing needs. (They stay until sizes are no longer asked for: the table of sizes knows ops by address.)
+static DenseSet<Operation *> unusedOps(func::FuncOp main) {
+  DenseSet<Operation *> unused;
+  for (Operation &op : llvm::reverse(main.getBody().front()))
+    if (isMemoryEffectFree(&op) && !op.hasTrait<::mlir::OpTrait::IsTerminator>() &&
+        llvm::all_of(op.getUsers(), [&](Operation *user) { return unused.contains(user); }))
+      unused.insert(&op);
+  return unused;
+}
+
 namespace {
 struct SelectKernels : ds::impl::SelectKernelsBase<SelectKernels> {
   void runOnOperation() override {
@@ -178,7 +188,11 @@ struct SelectKernels : ds::impl::SelectKernelsBase<SelectKernels> {
     MainShapes shapes(main);
     DsRewriter r(main, shapes);
     WeightOnly weightOnly;
+    splitMatmuls(r, main, weightOnly);
+    DenseSet<Operation *> unused = unusedOps(main);
     for (Operation &op : llvm::make_early_inc_range(main.getBody().front())) {
+      if (unused.contains(&op))
+        continue;
       r.at(&op);
       if (auto matmul = dyn_cast<MatmulOp>(op))
         selectMatmul(r, matmul, weightOnly);
@@ -192,6 +206,9 @@ struct SelectKernels : ds::impl::SelectKernelsBase<SelectKernels> {
         sinkReshape(r, &op);
     }
     r.finish();
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
   }
 };
 } // namespace

@@ -39,6 +39,25 @@ static void lowerData(Lowering &l, Operation *op) {
   l.set(result, arith::ConstantOp::create(l.b, elements.getElementType() == type.getElementType() ? elements : elements.bitcast(type.getElementType())));
 }
 
+// A small tensor of scalars that main computes: a loop that picks one by its position.
+static void lowerFromElements(Lowering &l, tensor::FromElementsOp op) {
+  Dims dims = l.dims(op.getResult());
+  SmallVector<Value> elements(op.getElements());
+  l.word = "elements";
+  l.set(op, l.loops(op.getType().getElementType(), dims, {}, [&](ImplicitLocOpBuilder &b, ValueRange) {
+    Value position = l.index(0), result = elements.front();
+    for (auto [axis, dim] : llvm::enumerate(dims)) {
+      position = arith::MulIOp::create(b, position, l.index(dim));
+      position = arith::AddIOp::create(b, position, l.linalgIndex(b, axis));
+    }
+    for (size_t i = 1; i < elements.size(); ++i) {
+      Value here = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, position, l.index(i));
+      result = arith::SelectOp::create(b, here, elements[i], result);
+    }
+    return result;
+  }));
+}
+
 // Ops that are not ds: uses of ds values move to the lowered ones.
 static void lowerOther(Lowering &l, Operation *op) {
   auto dimOp = dyn_cast<tensor::DimOp>(op);
@@ -84,6 +103,13 @@ static LogicalResult lowerFunction(func::FuncOp func) {
     lowerArgument(l, arg, dead);
   for (Operation *it : ops) {
     Operation &op = *it;
+    if (auto elements = dyn_cast<tensor::FromElementsOp>(op)) {
+      l.b.setInsertionPoint(&op);
+      l.b.setLoc(op.getLoc());
+      lowerFromElements(l, elements);
+      dead.push_back(&op);
+      continue;
+    }
     if (!isa_and_nonnull<DsDialect>(op.getDialect())) {
       lowerOther(l, &op);
       continue;

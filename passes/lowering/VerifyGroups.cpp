@@ -73,7 +73,7 @@ static LogicalResult verifyGroup(func::FuncOp group) {
       continue;
     }
     bool allowed = isScalarArithmetic(&op) || isa<dsk::DskDialect>(op.getDialect()) ||
-                   isa<arith::ConstantOp, tensor::DimOp, tensor::EmptyOp, tensor::ExtractSliceOp, linalg::FillOp, func::ReturnOp>(op);
+                   isa<arith::ConstantOp, tensor::DimOp, tensor::EmptyOp, tensor::ExtractOp, tensor::ExtractSliceOp, linalg::FillOp, func::ReturnOp>(op);
     if (!allowed)
       return reject(&op, "stands in a group");
   }

@@ -56,6 +56,8 @@ Value Lowering::constant(Type element, double value) { return scalarConstant(b, 
 Value Lowering::constantInt(Type element, int64_t value) { return scalarInt(b, element, value); }
 
 Value Lowering::splat(Value value) {
+  if (auto one = value.getDefiningOp<tensor::FromElementsOp>(); one && one.getElements().size() == 1)
+    return one.getElements().front();
   DenseElementsAttr attr;
   if (!matchPattern(value, m_Constant(&attr)) || !attr.isSplat())
     return nullptr;
