@@ -2,6 +2,7 @@
 #include "passes/lowering/Passes.h"
 #include "passes/lowering/WeightOnly.h"
 #include "mlir/IR/Dominance.h"
+#include "llvm/ADT/SetVector.h"
 #include "mlir/Transforms/CSE.h"
 
 namespace mlir::ds {
@@ -40,6 +41,13 @@ static bool staysInMain(Operation &op) {
          isa<SplatElementsAttr>(constant.getValue());
 }
 
+// A reshape costs nothing in main, and there one weight serves all its shapes.
+static Value behindReshapes(Value value) {
+  while (auto reshape = value.getDefiningOp<ReshapeOp>())
+    value = reshape.getInput();
+  return value;
+}
+
 // What main reads of the weight program, in order.
 static SmallVector<Value> findFrontier(func::FuncOp main, WeightOnly &weightOnly) {
   SmallVector<Value> frontier;
@@ -72,22 +80,32 @@ struct OutlineWeights : ds::impl::OutlineWeightsBase<OutlineWeights> {
       return;
     shareWeights(main);
     WeightOnly weightOnly;
-    SmallVector<Value> frontier = findFrontier(main, weightOnly);
-    if (frontier.empty())
+    SmallVector<Value> read = findFrontier(main, weightOnly);
+    if (read.empty())
       return;
+    llvm::SetVector<Value> frontier;
+    for (Value value : read)
+      frontier.insert(behindReshapes(value));
     OpBuilder b(&getContext());
     b.setInsertionPoint(main);
-    auto type = b.getFunctionType({}, TypeRange(ValueRange(frontier)));
+    auto type = b.getFunctionType({}, TypeRange(ValueRange(frontier.getArrayRef())));
     auto weights = func::FuncOp::create(b, main.getLoc(), "weights", type);
     b.setInsertionPointToStart(weights.addEntryBlock());
     IRMapping mapping;
     for (Value value : frontier)
       cloneInto(b, value, mapping);
-    func::ReturnOp::create(b, main.getLoc(), llvm::map_to_vector(frontier, [&](Value v) { return mapping.lookup(v); }));
+    func::ReturnOp::create(b, main.getLoc(), llvm::map_to_vector(frontier.getArrayRef(), [&](Value v) { return mapping.lookup(v); }));
 
     b.setInsertionPointToStart(&main.getBody().front());
-    for (auto [i, value] : llvm::enumerate(frontier)) {
-      Value weight = dsk::WeightOp::create(b, value.getLoc(), value.getType(), static_cast<uint64_t>(i));
+    SmallVector<Value> loaded;
+    for (auto [i, value] : llvm::enumerate(frontier))
+      loaded.push_back(dsk::WeightOp::create(b, value.getLoc(), value.getType(), static_cast<uint64_t>(i)));
+    for (Value value : read) {
+      auto at = llvm::find(frontier, behindReshapes(value)) - frontier.begin();
+      Value weight = loaded[at];
+      auto type = cast<RankedTensorType>(value.getType());
+      if (weight.getType() != type)
+        weight = ReshapeOp::create(b, value.getLoc(), type, weight, ValueRange(), type.getShape());
       value.replaceUsesWithIf(weight, [&](OpOperand &use) {
         Operation *user = use.getOwner();
         return !isa_and_nonnull<DsDialect>(user->getDialect()) || !weightOnly(user->getResult(0));

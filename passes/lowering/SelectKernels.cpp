@@ -20,13 +20,15 @@ static AffineExpr product(ArrayRef<AffineExpr> dims, MLIRContext *context) {
   return all;
 }
 
-// [groups, rows, columns] -> [groups, ceil(columns / 16), rows, 16], zeros in the last panel.
+// [groups..., rows, columns] -> [groups..., ceil(columns / 16), rows, 16], zeros in the last panel.
 static Value packPanels(DsRewriter &r, Value matrix) {
-  auto type = cast<RankedTensorType>(matrix.getType());
-  int64_t groups = type.getDimSize(0), rows = type.getDimSize(1), columns = type.getDimSize(2);
-  int64_t panels = llvm::divideCeil(columns, dsk::kPanel);
-  Value padded = r.padHigh(matrix, {0, 0, panels * dsk::kPanel - columns});
-  return r.transpose(r.reshape(padded, {groups, rows, panels, dsk::kPanel}), {0, 2, 1, 3});
+  SmallVector<int64_t> split(cast<RankedTensorType>(matrix.getType()).getShape()), high(split.size()), order;
+  int64_t columns = split.pop_back_val(), panels = llvm::divideCeil(columns, dsk::kPanel), rows = split.size() - 1;
+  high.back() = panels * dsk::kPanel - columns;
+  split.append({panels, dsk::kPanel});
+  llvm::append_range(order, llvm::seq<int64_t>(0, rows));
+  order.append({rows + 1, rows, rows + 2});
+  return r.transpose(r.reshape(r.padHigh(matrix, high), split), order);
 }
 
 //--- matmul ------------------------------------------------------------------------------------------------------------
@@ -58,9 +60,7 @@ static Value sharedMatmul(DsRewriter &r, MatmulOp op, WeightOnly &weightOnly) {
   if (pack) {
     if (transposeB)
       b = r.swapLast(b);
-    auto type = cast<RankedTensorType>(b.getType());
-    Value panels = packPanels(r, r.reshape(b, {1, type.getDimSize(0), type.getDimSize(1)}));
-    b = r.reshape(panels, cast<RankedTensorType>(panels.getType()).getShape().drop_front());
+    b = packPanels(r, b);
     transposeB = false;
   }
   AffineExpr rows = da[transposeA ? 1 : 0];

@@ -30,7 +30,11 @@ static void lowerSlice(Lowering &l, SliceOp op) {
   Type element = elementOf(input);
   Dims dims = l.dims(op.getResult());
   SmallVector<AffineExpr> offsets = l.shapes.mixed(op.getOffsets(), op.getStaticOffsets());
-  if (llvm::all_of(op.getStrides(), [](int64_t s) { return s > 0; })) {
+  // A view may not start past the end, even if it is empty.
+  bool none = llvm::any_of(dims, [](AffineExpr e) { return constantOf(e) == 0; });
+  for (auto [offset, size] : llvm::zip_equal(offsets, l.dims(op.getInput())))
+    none |= constantOf(offset) && constantOf(size) && *constantOf(offset) >= *constantOf(size);
+  if (!none && llvm::all_of(op.getStrides(), [](int64_t s) { return s > 0; })) {
     auto foldAll = [&](ArrayRef<AffineExpr> exprs) { return llvm::map_to_vector(exprs, [&](AffineExpr e) { return l.fold(e); }); };
     SmallVector<OpFoldResult> strides = llvm::map_to_vector(op.getStrides(), [&](int64_t s) { return OpFoldResult(l.b.getIndexAttr(s)); });
     Value view = tensor::ExtractSliceOp::create(l.b, input, foldAll(offsets), foldAll(dims), strides);

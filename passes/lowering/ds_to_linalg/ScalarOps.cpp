@@ -143,7 +143,10 @@ Value Scalar::mod(Value x, Value y, bool fmod) {
 }
 
 Value Scalar::shift(Operation *o, Value x, Value y) {
-  Value inside = cmp(CmpIPredicate::ult, y, i(type.getIntOrFloatBitWidth()));
+  unsigned width = type.getIntOrFloatBitWidth();
+  Value inside = cmp(CmpIPredicate::ult, y, i(width));
+  if (isa<ShiftRightOp>(o) && !uns) // the sign fills up
+    return op<arith::ShRSIOp>(x, select(inside, y, i(width - 1)));
   Value amount = select(inside, y, i(0));
   return select(inside, isa<ShiftLeftOp>(o) ? op<arith::ShLIOp>(x, amount) : op<arith::ShRUIOp>(x, amount), i(0));
 }

@@ -2,10 +2,10 @@
 
 // A kernel takes the elementwise ops over its result; softmax is loops that share rows; packing is the weight program's.
 
-// CHECK: func.func private @[[PACK:transpose_fc1]](%{{.*}}: tensor<1x384x96x16xf32>, %{{.*}}: tensor<1x96x384x16xf32>) -> tensor<1x96x384x16xf32> attributes {dsk.group}
+// CHECK: func.func private @[[PACK:transpose_fc1]](%{{.*}}: tensor<384x96x16xf32>, %{{.*}}: tensor<96x384x16xf32>) -> tensor<96x384x16xf32> attributes {dsk.group}
 // CHECK: func.func @weights() -> (tensor<1536xf32>, tensor<96x384x16xf32>, tensor<24x1536x16xf32>)
 // CHECK:   %[[RAW:.*]] = dsk.raw_weight "w1" file "m.onnx"
-// CHECK:   dsk.reshape %[[RAW]] : tensor<384x1536xf32> -> tensor<1x384x96x16xf32>
+// CHECK:   dsk.reshape %[[RAW]] : tensor<384x1536xf32> -> tensor<384x96x16xf32>
 // CHECK:   call @[[PACK]]
 // CHECK: func.func private @[[FC1:matmul_add_gelu_fc1]](%[[X:.*]]: tensor<?x384xf32>, %{{.*}}: tensor<96x384x16xf32>, %{{.*}}: tensor<1536xf32>, %{{.*}}: tensor<?x1536xf32>)
 // CHECK:   dsk.matmul %[[X]], %{{.*}} {packed_n = 1536 : i64}

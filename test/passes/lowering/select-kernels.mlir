@@ -1,10 +1,9 @@
 // RUN: ds-opt %s --split-input-file --ds-lowering-select-kernels | FileCheck %s
 
 // CHECK-LABEL: func.func @main
-// CHECK: %[[PAD:.*]] = ds.pad %{{.*}}, %{{.*}} constant {{ *}}low [0, 0, 0] high [0, 0, 12]
-// CHECK: %[[SPLIT:.*]] = ds.reshape %[[PAD]] to [1, 8, 2, 16]
-// CHECK: %[[PANELS:.*]] = ds.transpose %[[SPLIT]] [0, 2, 1, 3]
-// CHECK: %[[B:.*]] = ds.reshape %[[PANELS]] to [2, 8, 16]
+// CHECK: %[[PAD:.*]] = ds.pad %{{.*}}, %{{.*}} constant {{ *}}low [0, 0] high [0, 12]
+// CHECK: %[[SPLIT:.*]] = ds.reshape %[[PAD]] to [8, 2, 16]
+// CHECK: %[[B:.*]] = ds.transpose %[[SPLIT]] [1, 0, 2]
 // CHECK: dsk.matmul %{{.*}}, %[[B]] {packed_n = 20 : i64} : (tensor<?x8xf32>, tensor<2x8x16xf32>) -> tensor<?x20xf32>
 func.func @main(%x: tensor<?x8xf32>) -> tensor<?x20xf32> {
   %w = ds.weight "w" file "m.onnx" offset 0 length 640 : tensor<8x20xf32>
