@@ -67,6 +67,34 @@ static LogicalResult simplifyDiv(DivOp op, PatternRewriter &rewriter) {
   return success();
 }
 
+// (x * c) * d, (x / c) * d, (x * c) / d -> x * (c d): one constant, rounded once
+static LogicalResult mergeScales(Operation *op, PatternRewriter &rewriter) {
+  if (!isa<MulOp, DivOp>(op) || !isFloat(op->getResult(0)))
+    return rewriter.notifyMatchFailure(op, "no product or quotient of floats");
+  auto scale = [](Value v) -> std::optional<WithScalar> {
+    if (auto mul = withScalar<MulOp>(v))
+      return mul;
+    auto div = v.getDefiningOp<DivOp>();
+    auto by = div ? splatOf(div.getRhs()) : std::nullopt;
+    return by && *by != 0 ? std::optional(WithScalar{div.getLhs(), 1 / *by}) : std::nullopt;
+  };
+  auto outer = scale(op->getResult(0)), inner = outer ? scale(outer->value) : std::nullopt;
+  if (!inner || !outer->value.hasOneUse() || inner->value.getType() != op->getResult(0).getType())
+    return rewriter.notifyMatchFailure(op, "not two constants one after the other, the first used only here");
+  auto type = cast<FloatType>(getElementTypeOrSelf(inner->value.getType()));
+  double product = inner->scalar * outer->scalar;
+  APFloat rounded(product);
+  bool lost;
+  rounded.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &lost);
+  if (!rounded.isNormal())
+    return rewriter.notifyMatchFailure(op, "the product of the constants is not a normal number of the type");
+  Location loc = rewriter.getFusedLoc({outer->value.getLoc(), op->getLoc()});
+  rewriter.replaceOpWithNewOp<MulOp>(op, inner->value.getType(), inner->value, splatLike(rewriter, loc, inner->value, product))->setLoc(loc);
+  return success();
+}
+static LogicalResult mergeScalesOfMul(MulOp op, PatternRewriter &rewriter) { return mergeScales(op, rewriter); }
+static LogicalResult mergeScalesOfDiv(DivOp op, PatternRewriter &rewriter) { return mergeScales(op, rewriter); }
+
 // sqrt(1 / x) -> rsqrt(x)
 static LogicalResult simplifySqrt(SqrtOp op, PatternRewriter &rewriter) {
   auto div = op.getInput().getDefiningOp<DivOp>();
@@ -158,5 +186,6 @@ static LogicalResult dropNotOfSelect(SelectOp op, PatternRewriter &rewriter) {
 
 void mlir::ds::populateArithmeticPatterns(RewritePatternSet &patterns) {
   patterns.add(dropAddOfZero).add(dropSubOfZero).add(dropMulByOne).add(simplifyDiv).add(simplifySqrt);
+  patterns.add(mergeScalesOfMul).add(mergeScalesOfDiv);
   patterns.add(expandPow).add(mergeCasts).add(dropDoubleNot).add(dropNotOfSelect);
 }

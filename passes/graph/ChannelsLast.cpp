@@ -22,11 +22,14 @@ static SmallVector<int64_t> toLast(int64_t rank) {
 }
 static SmallVector<int64_t> toFirst(int64_t rank) { return invertPermutationVector(toLast(rank)); }
 
+// On the transposes that this pass puts behind windowed ops: only those move. Others with the same permutation may be part of
+// something else, and meet them in the end.
+static constexpr StringLiteral kToFirst = "ds.to_first";
+
 // x, when `v` is x with its channels moved from last to first.
 static Value channelsLastBehind(Value v) {
   auto op = v.getDefiningOp<TransposeOp>();
-  return op && op.getType().getRank() >= 3 && op.getPermutation() == ArrayRef(toFirst(op.getType().getRank())) ? op.getInput()
-                                                                                                                : Value();
+  return op && op->hasAttr(kToFirst) ? op.getInput() : Value();
 }
 
 // Whether a transpose of `v` moves no data: at most one of its axes that change places is longer than 1, or it is weights alone.
@@ -41,8 +44,7 @@ static bool hasChannelsLast(Value v, int64_t rank) {
     return isWeightOnly(v) || trimmedShape(v).empty() || llvm::count_if(trimmedShape(v), [](int64_t s) { return s != 1; }) == 1;
   if (channelsLastBehind(v) || movesFreely(v))
     return true;
-  // In rank 3 that transpose is its own inverse, and taking it would lead back and forth.
-  return rank > 3 && llvm::any_of(v.getUsers(), [&](Operation *user) {
+  return llvm::any_of(v.getUsers(), [&](Operation *user) {
     auto transpose = dyn_cast<TransposeOp>(user);
     return transpose && transpose.getPermutation() == ArrayRef(toLast(rank));
   });
@@ -60,7 +62,9 @@ static Value channelsLastOf(PatternRewriter &rewriter, Value v, int64_t rank) {
 
 // `v`, computed channels last, as its users know it.
 static Value channelsFirst(PatternRewriter &rewriter, Value v) {
-  return transposeBy(rewriter, v.getLoc(), v, toFirst(cast<RankedTensorType>(v.getType()).getRank()));
+  Value first = transposeBy(rewriter, v.getLoc(), v, toFirst(cast<RankedTensorType>(v.getType()).getRank()));
+  first.getDefiningOp()->setAttr(kToFirst, rewriter.getUnitAttr());
+  return first;
 }
 
 static RankedTensorType channelsLastType(RankedTensorType type) {
@@ -272,7 +276,9 @@ struct ChannelsLast : ds::impl::ChannelsLastBase<ChannelsLast> {
     patterns.add<SinkBelowElementwise>(&getContext());
     patterns.add(sinkBelowReduce).add(sinkBelowConcat).add(sinkBelowSoftmax).add(sinkBelowPad).add(sinkBelowSlice);
     patterns.add(sinkBelowResize).add(cancelTransposes).add(pixelToMatmul);
-    if (failed(rewriteGreedily(getOperation(), std::move(patterns))) || failed(normalize(getOperation())))
+    LogicalResult done = rewriteGreedily(getOperation(), std::move(patterns));
+    getOperation()->walk([](TransposeOp op) { op->removeAttr(kToFirst); });
+    if (failed(done) || failed(normalize(getOperation())))
       signalPassFailure();
   }
 };

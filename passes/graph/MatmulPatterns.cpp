@@ -1,4 +1,4 @@
-// What stands around a matmul, moved so that its consumers sit directly on it.
+// What stands around matmuls and attention: transposes become layouts, the rest moves so that consumers sit directly on them.
 #include "passes/graph/Match.h"
 #include "passes/graph/Patterns.h"
 
@@ -161,8 +161,87 @@ static LogicalResult sinkTransposeBelowElementwise(Operation *op, PatternRewrite
   return success();
 }
 
+// transpose(attention) -> attention {out_layout}, when it is the only user
+static LogicalResult absorbOutputTranspose(TransposeOp op, PatternRewriter &rewriter) {
+  auto attention = op.getInput().getDefiningOp<AttentionOp>();
+  if (!attention || !attention->hasOneUse())
+    return rewriter.notifyMatchFailure(op, "not the only user of an attention");
+  SmallVector<int64_t> inverse = invertPermutationVector(op.getPermutation()), layout;
+  for (int64_t axis : attention.getOutLayout())
+    layout.push_back(inverse[axis]);
+  rewriter.setInsertionPoint(attention);
+  auto stored = cast<AttentionOp>(rewriter.clone(*attention));
+  stored.getResult().setType(op.getType());
+  stored.setOutLayout(layout);
+  stored->setLoc(rewriter.getFusedLoc({attention.getLoc(), op.getLoc()}));
+  rewriter.replaceOp(op, stored);
+  return success();
+}
+
+// attention(transpose(q), ..) -> attention(q, ..) {q_layout}, the same for k and v
+static LogicalResult absorbOperandTransposes(AttentionOp op, PatternRewriter &rewriter) {
+  auto absorb = [&](Value v, ArrayRef<int64_t> stored, SmallVector<int64_t> &layout) -> Value {
+    layout.assign(stored.begin(), stored.end());
+    auto transpose = v.getDefiningOp<TransposeOp>();
+    if (!transpose)
+      return v;
+    for (int64_t &axis : layout)
+      axis = transpose.getPermutation()[axis];
+    return transpose.getInput();
+  };
+  SmallVector<int64_t> q, k, v;
+  Value newQ = absorb(op.getQ(), op.getQLayout(), q), newK = absorb(op.getK(), op.getKLayout(), k),
+        newV = absorb(op.getV(), op.getVLayout(), v);
+  if (newQ == op.getQ() && newK == op.getK() && newV == op.getV())
+    return rewriter.notifyMatchFailure(op, "no operand is transposed");
+  rewriter.modifyOpInPlace(op, [&] {
+    op.getQMutable().assign(newQ);
+    op.getKMutable().assign(newK);
+    op.getVMutable().assign(newV);
+    op.setQLayout(q);
+    op.setKLayout(k);
+    op.setVLayout(v);
+  });
+  return success();
+}
+
+// rope(transpose(x), cos, sin) -> transpose(rope(x, cos', sin')), when the last axis stays and the tables move only axes of size 1
+static LogicalResult sinkTransposeBelowRope(RopeOp op, PatternRewriter &rewriter) {
+  auto transpose = op.getInput().getDefiningOp<TransposeOp>();
+  int64_t rank = op.getType().getRank();
+  if (!transpose || transpose.getPermutation().back() != rank - 1)
+    return rewriter.notifyMatchFailure(op, "the operand is not transposed, or its last axis is");
+  SmallVector<int64_t> inverse = invertPermutationVector(transpose.getPermutation());
+  auto movesFreely = [&](Value table) {
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(table.getType()).getShape();
+    int64_t previous = -1;
+    for (int64_t axis : inverse) {
+      int64_t at = axis - (rank - static_cast<int64_t>(shape.size()));
+      if (at < 0 || shape[at] == 1)
+        continue;
+      if (at < previous)
+        return false;
+      previous = at;
+    }
+    return true;
+  };
+  if (!movesFreely(op.getCos()) || !movesFreely(op.getSin()))
+    return rewriter.notifyMatchFailure(op, "the tables would have to be transposed");
+  auto moved = [&](Value table) {
+    SmallVector<OpFoldResult> sizes = mixedSizes(rewriter, table.getLoc(), table);
+    sizes.insert(sizes.begin(), rank - sizes.size(), rewriter.getIndexAttr(1));
+    return transposeBy(rewriter, table.getLoc(), reshapeTo(rewriter, table.getLoc(), table, sizes), inverse);
+  };
+  Value cos = moved(op.getCos()), sin = moved(op.getSin());
+  Value turned = RopeOp::create(rewriter, op.getLoc(), transpose.getInput().getType(), transpose.getInput(), cos, sin,
+                                op.getInterleaved());
+  rewriter.replaceOp(op, transposeBy(rewriter, transpose.getLoc(), turned, transpose.getPermutation()));
+  return success();
+}
+
 void mlir::ds::populateMatmulPatterns(RewritePatternSet &patterns) {
   patterns.add(foldTransposesIntoMatmul).add(sinkReshapeBelowMatmul);
+  patterns.add(absorbOperandTransposes).add(absorbOutputTranspose).add(sinkTransposeBelowRope);
   struct SinkReshape : RewritePattern {
     SinkReshape(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
     LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {

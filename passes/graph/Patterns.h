@@ -9,7 +9,7 @@ namespace mlir::ds {
 void populateArithmeticPatterns(RewritePatternSet &patterns);
 // Transposes, reshapes, broadcasts and slices merged, cancelled or dropped.
 void populateMovementPatterns(RewritePatternSet &patterns);
-// Transposes into flags of matmul, reshapes from above a matmul or an elementwise op to below it.
+// Transposes into flags of matmul and layouts of attention, reshapes from above a matmul or an elementwise op to below it.
 void populateMatmulPatterns(RewritePatternSet &patterns);
 
 // Chains of reshapes and transposes in their shortest form; slices above them, matmuls by a matrix above them too, so that they meet

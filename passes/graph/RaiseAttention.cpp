@@ -263,28 +263,11 @@ static LogicalResult raiseAttention(MatmulOp op, PatternRewriter &rewriter) {
   return success();
 }
 
-// transpose(attention) -> attention {out_layout}, when it is the only user
-static LogicalResult absorbOutputTranspose(TransposeOp op, PatternRewriter &rewriter) {
-  auto attention = op.getInput().getDefiningOp<AttentionOp>();
-  if (!attention || !attention->hasOneUse())
-    return rewriter.notifyMatchFailure(op, "not the only user of an attention");
-  SmallVector<int64_t> inverse = invertPermutationVector(op.getPermutation()), layout;
-  for (int64_t axis : attention.getOutLayout())
-    layout.push_back(inverse[axis]);
-  rewriter.setInsertionPoint(attention);
-  auto stored = cast<AttentionOp>(rewriter.clone(*attention));
-  stored.getResult().setType(op.getType());
-  stored.setOutLayout(layout);
-  stored->setLoc(rewriter.getFusedLoc({attention.getLoc(), op.getLoc()}));
-  rewriter.replaceOp(op, stored);
-  return success();
-}
-
 namespace {
 struct RaiseAttention : ds::impl::RaiseAttentionBase<RaiseAttention> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add(raiseAttention).add(absorbOutputTranspose);
+    patterns.add(raiseAttention);
     if (failed(normalize(getOperation())) || failed(rewriteGreedily(getOperation(), std::move(patterns))) ||
         failed(normalize(getOperation())))
       signalPassFailure();

@@ -96,3 +96,39 @@ func.func @shared(%x: tensor<2x3x4xf32>) -> (tensor<3x4x2xf32>, tensor<3x4x2xf32
   %1 = ds.transpose %x [1, 2, 0] : (tensor<2x3x4xf32>) -> tensor<3x4x2xf32>
   return %0, %1 : tensor<3x4x2xf32>, tensor<3x4x2xf32>
 }
+
+// -----
+// Transposes before a rotary embedding and an attention are layouts of the attention.
+// CHECK-LABEL: @layouts
+// CHECK: %[[R:.*]] = ds.rope %arg0, %{{.*}}, %{{.*}} : (tensor<2x5x4x8xf32>, tensor<1x5x1x4xf32>, tensor<1x5x1x4xf32>)
+// CHECK: ds.attention %[[R]], %arg1, %arg2
+// CHECK-SAME: k_layout = array<i64: 0, 2, 1, 3>, out_layout = array<i64: 0, 2, 1, 3>, q_layout = array<i64: 0, 2, 1, 3>
+// CHECK-NEXT: return
+func.func @layouts(%x: tensor<2x5x4x8xf32>, %k: tensor<2x5x4x8xf32>, %v: tensor<2x4x5x8xf32>, %c: tensor<1x1x5x4xf32>,
+    %s: tensor<1x1x5x4xf32>) -> tensor<2x5x4x8xf32> {
+  %0 = ds.transpose %x [0, 2, 1, 3] : (tensor<2x5x4x8xf32>) -> tensor<2x4x5x8xf32>
+  %1 = ds.rope %0, %c, %s : (tensor<2x4x5x8xf32>, tensor<1x1x5x4xf32>, tensor<1x1x5x4xf32>) -> tensor<2x4x5x8xf32>
+  %2 = ds.transpose %k [0, 2, 1, 3] : (tensor<2x5x4x8xf32>) -> tensor<2x4x5x8xf32>
+  %3 = ds.attention %1, %2, %v {scale = 0.125 : f64}
+     : (tensor<2x4x5x8xf32>, tensor<2x4x5x8xf32>, tensor<2x4x5x8xf32>) -> tensor<2x4x5x8xf32>
+  %4 = ds.transpose %3 [0, 2, 1, 3] : (tensor<2x4x5x8xf32>) -> tensor<2x5x4x8xf32>
+  return %4 : tensor<2x5x4x8xf32>
+}
+
+// -----
+// Two constants become one; a value that is used in between stays.
+// CHECK-LABEL: @scales
+// CHECK-DAG: %[[C:.*]] = ds.constant dense<5.000000e-01> : tensor<f32>
+// CHECK-DAG: %[[A:.*]] = ds.mul %arg0, %[[C]]
+// CHECK-DAG: %[[B:.*]] = ds.div %arg1, %{{.*}}
+// CHECK-DAG: %[[D:.*]] = ds.mul %[[B]], %{{.*}}
+// CHECK: return %[[A]], %[[B]], %[[D]]
+func.func @scales(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %six = ds.constant dense<6.0> : tensor<f32>
+  %three = ds.constant dense<3.0> : tensor<1xf32>
+  %0 = ds.div %x, %six : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = ds.mul %three, %0 : (tensor<1xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %2 = ds.div %y, %six : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %3 = ds.mul %2, %three : (tensor<4xf32>, tensor<1xf32>) -> tensor<4xf32>
+  return %1, %2, %3 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
