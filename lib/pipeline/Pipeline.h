@@ -4,6 +4,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
 #include <chrono>
+#include <functional>
 
 namespace mlir::ds {
 
@@ -18,6 +19,8 @@ struct PipelineOptions {
   std::string weightsDir;
   // ISAs to make code images for.
   std::vector<std::string> cpus;
+  // Told the name of each step as it begins.
+  std::function<void(StringRef)> progress;
 };
 
 // What a finished compile says about itself.
@@ -52,6 +55,8 @@ private:
   LogicalResult import();
   LogicalResult passes(StringRef name, llvm::function_ref<void(OpPassManager &)> build);
   template <typename Fn> auto timed(StringRef name, Fn fn) {
+    if (options.progress)
+      options.progress(name);
     auto start = std::chrono::steady_clock::now();
     auto result = fn();
     report.steps.push_back({name.str(), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()});

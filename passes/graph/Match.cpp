@@ -1,5 +1,6 @@
 // Matching helpers: see Match.h.
 #include "passes/graph/Match.h"
+#include "lib/support/OnnxLoc.h"
 #include "mlir/IR/Remarks.h"
 
 using namespace mlir;
@@ -220,10 +221,10 @@ static remark::RemarkOpts options(StringRef pass, StringRef name) {
 
 void mlir::ds::remarkPassed(Location loc, StringRef pass, StringRef name, const Twine &what) {
   if (loc->getContext()->getRemarkEngine())
-    remark::passed(loc, options(pass, name)) << StringRef(what.str());
+    remark::passed(loc, options(pass, name)) << (what + ": " + describe(loc)).str();
 }
 
 void mlir::ds::remarkMissed(Location loc, StringRef pass, StringRef name, const Twine &why) {
   if (loc->getContext()->getRemarkEngine())
-    remark::missed(loc, options(pass, name)) << StringRef(why.str());
+    remark::missed(loc, options(pass, name)) << (why + ": " + describe(loc)).str();
 }

@@ -7,6 +7,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/WithColor.h"
 
@@ -56,6 +57,7 @@ static LogicalResult write(function_ref<void(llvm::raw_ostream &)> print) {
 static LogicalResult writeModule(ModuleOp module) {
   return write([&](llvm::raw_ostream &os) {
     OpPrintingFlags flags;
+    flags.printNameLocAsPrefix();
     if (given.locations)
       flags.enableDebugInfo(true, /*prettyForm=*/false);
     module.print(os, flags);
@@ -65,6 +67,8 @@ static LogicalResult writeModule(ModuleOp module) {
 
 static void summarize(const PipelineReport &r) {
   llvm::raw_ostream &os = llvm::errs();
+  if (llvm::sys::Process::StandardErrIsDisplayed())
+    os << "\r\033[K";
   os << given.output << ": " << llvm::format("%.1f", r.fileBytes / 1e6) << " MB, weights " << llvm::format("%.1f", r.weightBytes / 1e6) << " MB";
   if (r.sharedBytes)
     os << " (" << llvm::format("%.1f", r.sharedBytes / 1e6) << " MB shared)";
@@ -139,7 +143,9 @@ int main(int argc, char **argv) {
   if (target != "cpu")
     return llvm::WithColor::error(llvm::errs(), "ds-compile") << "--target: only cpu\n", 1;
   given = {output, emitKind, stop, debugInfo, quiet};
-  PipelineOptions options{input, dims, weightsDir, {}};
+  PipelineOptions options{input, dims, weightsDir, {}, {}};
+  if (!quiet && llvm::sys::Process::StandardErrIsDisplayed())
+    options.progress = [](StringRef step) { llvm::errs() << "\r\033[K" << step << " ..."; };
   if (failed(chooseCpus(options.cpus)))
     return 1;
   DialectRegistry registry;

@@ -4,10 +4,19 @@
 #include "lib/eval/Certify.h"
 #include "lib/pipeline/Register.h"
 #include "mlir/Support/FileUtilities.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
+
+// Values of an ONNX model are printed with the names of their nodes (%node_Conv_22), unless the user decides.
+static void nameValuesByNode() {
+  StringRef name = "mlir-use-nameloc-as-prefix";
+  llvm::cl::Option *option = llvm::cl::getRegisteredOptions().lookup(name);
+  if (option && !option->getNumOccurrences())
+    option->addOccurrence(0, name, "true");
+}
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
@@ -26,6 +35,8 @@ int main(int argc, char **argv) {
     llvm::errs() << message << "\n";
     return 1;
   }
+  if (StringRef(input).contains(".onnx"))
+    nameValuesByNode();
   MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
   if (StringRef(output).ends_with(".mlirbc"))
     config.emitBytecode(true);
