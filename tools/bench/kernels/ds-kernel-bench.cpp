@@ -1,6 +1,6 @@
 // Reads cases from stdin, one a line, and answers each with "seconds GFLOP/s percent-of-peak":
 //   matmul M N K | bmm BATCH M N K (B strided) | conv N H W C O GROUPS K STRIDE PAD | dwconv N H W C K STRIDE PAD
-//   attention BATCH HEADS KV_HEADS Q KV DIM CAUSAL
+//   attention BATCH HEADS KV_HEADS Q KV DIM CAUSAL | transpose BATCH M N (bytes moved instead of operations)
 // Usage: ds-kernel-bench [avx2|avx512] [threads] [seconds per case] [library of kernels]
 #include "tools/bench/kernels/BenchExec.h"
 #include <algorithm>
@@ -148,6 +148,12 @@ struct Bench {
     report(4.0 * b * h * q * kv * d * (causal && q > 1 ? 0.5 : 1.0), [&] { fn(&exec, &a); });
   }
 
+  void transpose(int64_t batch, int64_t m, int64_t n) {
+    dsk_transpose_args args = {randomFloats(batch * m * n), randomFloats(batch * m * n), batch, m, n, 4};
+    auto *fn = kernel<decltype(dsk_transpose)>("dsk_transpose");
+    report(8.0 * batch * m * n, [&] { fn(&exec, &args); });
+  }
+
   bool run(const std::string &line) {
     std::istringstream in(line);
     std::string kind;
@@ -166,6 +172,8 @@ struct Bench {
       conv(v[0], v[1], v[2], v[3], v[3], v[3], v[4], v[5], v[6], "dsk_depthwise_conv2d_f32");
     else if (kind == "attention")
       attention(v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
+    else if (kind == "transpose")
+      transpose(v[0], v[1], v[2]);
     else
       return false;
     return true;
