@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Byte-level mutants of models through `ds-opt`: every one must be read or refused with one line, never crash or hang.
+"""Byte-level mutants of models through `ds-opt` or `ds-compile`: every one must be taken or refused with one line, never
+crash or hang.
 
-    import_mutants.py DS_OPT SEED_MODEL... [--count N] [--seed S]
+    import_mutants.py TOOL SEED_MODEL... [--count N] [--seed S] [--keep FOLDER]
 """
 import argparse
+import collections
+import pathlib
 import random
 import subprocess
 import sys
@@ -29,33 +32,38 @@ def mutate(data, rng):
     return bytes(data)
 
 
+def run(tool, path, out):
+    try:
+        done = subprocess.run([tool, path, "-o", out], capture_output=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return "hang", []
+    return done.returncode, done.stderr.decode(errors="replace").strip().splitlines()
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("ds_opt")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tool")
     parser.add_argument("models", nargs="+")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", default=".", help="where mutants that fail are kept")
     args = parser.parse_args()
-    rng, seeds, codes = random.Random(args.seed), [open(m, "rb").read() for m in args.models], {}
+    rng, seeds, codes, failed = random.Random(args.seed), [open(m, "rb").read() for m in args.models], collections.Counter(), 0
     with tempfile.TemporaryDirectory() as folder:
-        path = folder + "/mutant.onnx"
+        path = pathlib.Path(folder, "mutant.onnx")
         for i in range(args.count):
-            data = mutate(rng.choice(seeds), rng)
-            with open(path, "wb") as f:
-                f.write(data)
-            try:
-                run = subprocess.run([args.ds_opt, path, "-o", "/dev/null"], capture_output=True, timeout=20)
-                code, lines = run.returncode, run.stderr.decode(errors="replace").strip().splitlines()
-            except subprocess.TimeoutExpired:
-                code, lines = "hang", []
-            codes[code] = codes.get(code, 0) + 1
-            if code not in (0, 1, 3) or (code and (len(lines) != 1 or "error: " not in lines[0])):
-                with open(f"mutant-{i}.onnx", "wb") as f:
-                    f.write(data)
-                print(f"mutant {i}, kept as mutant-{i}.onnx: {code}", *lines[:5], sep="\n  ")
-                return 1
-    print("exit codes:", codes)
-    return 0
+            path.write_bytes(mutate(rng.choice(seeds), rng))
+            code, lines = run(args.tool, path, folder + "/out")
+            codes[code] += 1
+            if code in (0, 1, 3) and (not code or (len(lines) == 1 and "error: " in lines[0])):
+                continue
+            failed += 1
+            kept = pathlib.Path(args.keep, f"mutant-{i}.onnx")
+            kept.write_bytes(path.read_bytes())
+            print(f"FAILED mutant {i}, kept as {kept}: {code}", *lines[:5], sep="\n  ")
+    print("exit codes:", dict(codes))
+    print(f"mutants: {args.count - failed} passed, {failed} failed, 0 skipped")
+    return bool(failed)
 
 
 sys.exit(main())
