@@ -131,7 +131,7 @@ LogicalResult evalLessEqual(LessEqualOp, Call &call) {
   return evalCompare(call, [](auto a, auto b) { return a <= b; });
 }
 
-// Shifts see the bits of the element's width, without sign.
+// These shifts see the bits of the element's width, without sign.
 template <typename F> LogicalResult evalShift(Call &call, F shift) {
   uint64_t width = call.elementType().getIntOrFloatBitWidth();
   uint64_t mask = width >= 64 ? ~uint64_t(0) : (uint64_t(1) << width) - 1;
@@ -142,6 +142,10 @@ LogicalResult evalShiftLeft(ShiftLeftOp, Call &call) {
   return evalShift(call, [](uint64_t a, uint64_t b) { return a << b; });
 }
 LogicalResult evalShiftRight(ShiftRightOp, Call &call) {
+  if (call.elementType().isSignlessInteger()) {
+    int64_t width = call.elementType().getIntOrFloatBitWidth();
+    return mapBinary<int64_t, int64_t>(call, [=](int64_t a, int64_t b) { return a >> (b < 0 || b >= width ? width - 1 : b); });
+  }
   return evalShift(call, [](uint64_t a, uint64_t b) { return a >> b; });
 }
 } // namespace

@@ -155,11 +155,19 @@ LogicalResult ModelImport::declareInputs(func::FuncOp func, GraphImporter &impor
   return success();
 }
 
+// Where the first node that takes an input stands, for what is said about the input.
+static Location userOf(const onnx::GraphProto &graph, const std::string &input, MLIRContext *context, StringRef file, Location otherwise) {
+  for (const onnx::NodeProto &node : graph.node())
+    if (llvm::is_contained(node.input(), input))
+      return onnxLoc(context, node.name().empty() && node.output_size() ? node.output(0) : node.name(), node.op_type(), file);
+  return otherwise;
+}
+
 LogicalResult ModelImport::declareInput(const onnx::ValueInfoProto &input, func::FuncOp func, GraphImporter &importer, Scope &scope) {
   const auto &tensor = input.type().tensor_type();
   Type element = input.type().has_tensor_type() ? elementTypeOf(tensor.elem_type(), context) : Type();
   if (!element)
-    return importer.unsupported(loc, "the type of input '" + input.name() + "'");
+    return importer.unsupported(userOf(model.graph(), input.name(), context, file, loc), "the type of input '" + input.name() + "'");
   if (!tensor.has_shape())
     return importer.unsupported(loc, "input '" + input.name() + "' without a shape; export the model with one");
   SmallVector<int64_t> sizes;

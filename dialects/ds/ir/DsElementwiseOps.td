@@ -81,7 +81,7 @@ def Ds_BitAndOp : Ds_BinaryOp<"bit_and", "bitwise and", Ds_IntTensor>;
 def Ds_BitOrOp : Ds_BinaryOp<"bit_or", "bitwise or", Ds_IntTensor>;
 def Ds_BitXorOp : Ds_BinaryOp<"bit_xor", "bitwise exclusive or", Ds_IntTensor>;
 def Ds_ShiftLeftOp : Ds_BinaryOp<"shift_left", "a << b, 0 from the width on", Ds_IntTensor>;
-def Ds_ShiftRightOp : Ds_BinaryOp<"shift_right", "a >> b of unsigned values, 0 from the width on", Ds_IntTensor>;
+def Ds_ShiftRightOp : Ds_BinaryOp<"shift_right", "a >> b; the sign fills signed values; 0 (or -1) from the width on", Ds_IntTensor>;
 
 def Ds_PowOp : Ds_ElementwiseOp<"pow", "a to the power b, in a's type; b may be of another numeric type",
                                 [AllElementTypesMatch<["lhs", "result"]>]> {

@@ -5,6 +5,8 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "lld/Common/Driver.h"
 #include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Linker/Linker.h"
@@ -18,6 +20,7 @@
 #include "llvm/TargetParser/Host.h"
 #include "llvm/Transforms/IPO/GlobalDCE.h"
 #include "llvm/Transforms/IPO/Internalize.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
 
 LLD_HAS_DRIVER(elf)
 
@@ -83,6 +86,28 @@ static void addModelTable(llvm::Module &m, const ImageInfo &info) {
   new llvm::GlobalVariable(m, type, true, llvm::GlobalValue::ExternalLinkage, value, "ds_model");
 }
 
+// Rounds to the nearest bf16, ties to even. Instruction selection calls it by this name where the CPU has no such instruction,
+// as in a select of bf16 vectors; nothing that the runtime links has it.
+static void addBf16Rounding(llvm::Module &m) {
+  llvm::IRBuilder<> b(m.getContext());
+  auto *type = llvm::FunctionType::get(b.getBFloatTy(), {b.getFloatTy()}, false);
+  auto *fn = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, "__truncsfbf2", m);
+  fn->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  llvm::appendToCompilerUsed(m, {fn});
+  b.SetInsertPoint(llvm::BasicBlock::Create(m.getContext(), "", fn));
+  llvm::Value *x = fn->getArg(0), *bits = b.CreateBitCast(x, b.getInt32Ty());
+  llvm::Value *half = b.CreateAdd(b.CreateAnd(b.CreateLShr(bits, 16), 1), b.getInt32(0x7fff));
+  llvm::Value *quiet = b.CreateOr(bits, b.getInt32(0x400000));
+  llvm::Value *rounded = b.CreateSelect(b.CreateFCmpUNO(x, x), quiet, b.CreateAdd(bits, half));
+  b.CreateRet(b.CreateBitCast(b.CreateTrunc(b.CreateLShr(rounded, 16), b.getInt16Ty()), b.getBFloatTy()));
+}
+
+static bool usesBf16(llvm::Module &m) {
+  return llvm::any_of(m, [](llvm::Function &f) {
+    return llvm::any_of(llvm::instructions(f), [](llvm::Instruction &i) { return i.getType()->getScalarType()->isBFloatTy(); });
+  });
+}
+
 static void optimize(llvm::Module &m, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager lam;
   llvm::FunctionAnalysisManager fam;
@@ -119,7 +144,7 @@ static LogicalResult linkKernels(llvm::Module &m, StringRef isa, std::string &er
     error = "linking the kernels failed";
     return failure();
   }
-  llvm::internalizeModule(m, [](const llvm::GlobalValue &v) { return v.getName() == "ds_model"; });
+  llvm::internalizeModule(m, [](const llvm::GlobalValue &v) { return v.getName() == "ds_model" || v.getName() == "__truncsfbf2"; });
   llvm::ModuleAnalysisManager mam;
   llvm::GlobalDCEPass().run(m, mam);
   return success();
@@ -179,6 +204,8 @@ FailureOr<SmallVector<char, 0>> mlir::ds::generateCode(ModuleOp module, const Im
     f.addFnAttr(llvm::Attribute::NoUnwind);
   }
   addModelTable(*m, info);
+  if (usesBf16(*m))
+    addBf16Rounding(*m);
   optimize(*m, *machine);
   SmallVector<char, 0> out, object;
   if (emit == CpuEmit::Llvm) {
