@@ -52,6 +52,8 @@ public:
   const Elements *elements(unsigned i);
   // The elements of an integer tensor of static shape, as sizes: taken out of the tensor where they depend on data.
   FailureOr<SmallVector<AffineExpr>> sizes(unsigned i);
+  // The one element of an integer tensor, as a size.
+  AffineExpr sizeOf(Value tensor, bool nonNegative);
   // Constant contents; nullopt (null) where they are not constant, or the operand is missing.
   std::optional<SmallVector<int64_t>> constInts(unsigned i);
   std::optional<SmallVector<double>> constFloats(unsigned i);
@@ -180,6 +182,7 @@ ArrayRef<OpEntry> imageOps();
 ArrayRef<OpEntry> dataOps();
 ArrayRef<OpEntry> einsumOps();
 ArrayRef<OpEntry> quantOps();
+ArrayRef<OpEntry> controlOps();
 
 // The convolution that the node's attributes describe, without a bias.
 Value convolve(Node &n, Value x, Value filter);

@@ -111,6 +111,14 @@ Value Node::sizeTensor(AffineExpr expr, Type elementType) {
   return cast_(v, elementType);
 }
 
+AffineExpr Node::sizeOf(Value tensor, bool nonNegative) {
+  if (!tensor)
+    return shapes.constant(0);
+  SmallVector<Value> at(rank(tensor), shapes.value(shapes.constant(0), loc));
+  Value element = tensor::ExtractOp::create(b, loc, tensor, at);
+  return shapes.symbol(arith::IndexCastOp::create(b, loc, b.getIndexType(), element), nonNegative);
+}
+
 Value Node::reduce(ReduceKind kind, Value v, ArrayRef<int64_t> axes, bool keepdims) {
   if (!v)
     return {};

@@ -1,6 +1,5 @@
-// Constants, pass-through operators, and control flow whose way is known.
+// Constants and pass-through operators.
 #include "lib/importer/Node.h"
-#include "lib/importer/GraphImporter.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -45,28 +44,10 @@ LogicalResult importDropout(Node &n) {
   return n.forward(0);
 }
 
-// Only the branch that is taken becomes part of the graph.
-LogicalResult importIf(Node &n) {
-  auto condition = n.constInts(0);
-  if (!condition || condition->size() != 1)
-    return n.unsupported("If with a condition that is not constant");
-  const onnx::GraphProto *branch = n.graph(condition->front() ? "then_branch" : "else_branch");
-  if (!branch)
-    return n.error() << "a branch is missing";
-  auto results = n.importer.importSubgraph(n, *branch, {});
-  if (failed(results))
-    return failure();
-  for (auto [i, datum] : llvm::enumerate(*results))
-    if (failed(n.result(datum, i)))
-      return failure();
-  return success();
-}
-
 const OpEntry kOps[] = {
     {"Constant", 1, importConstant},
     {"Dropout", 1, importDropout},
     {"Identity", 1, importIdentity},
-    {"If", 1, importIf},
 };
 } // namespace
 

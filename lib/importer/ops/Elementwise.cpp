@@ -170,6 +170,13 @@ LogicalResult importCast(Node &n) {
     return n.unsupported("Cast to ONNX element type " + Twine(n.i("to", 0)));
   return castTo(n, type);
 }
+// The same bits; the widths must agree.
+LogicalResult importBitCast(Node &n) {
+  Type from = n.elementType(0), type = elementTypeOf(static_cast<int>(n.i("to", 0)), n.ctx());
+  if (!type || from.getIntOrFloatBitWidth() != type.getIntOrFloatBitWidth())
+    return n.unsupported("BitCast to ONNX element type " + Twine(n.i("to", 0)));
+  return n.result(n.make<BitcastOp>(type, n.in(0)));
+}
 LogicalResult importCastLike(Node &n) { return castTo(n, n.elementType(1)); }
 
 const OpEntry kOps[] = {
@@ -182,6 +189,7 @@ const OpEntry kOps[] = {
     {"Asinh", 1, unary<AsinhOp>},
     {"Atan", 1, unary<AtanOp>},
     {"Atanh", 1, unary<AtanhOp>},
+    {"BitCast", 1, importBitCast},
     {"BitShift", 1, importBitShift},
     {"BitwiseAnd", 1, binary<BitAndOp>},
     {"BitwiseNot", 1, unary<BitNotOp>},

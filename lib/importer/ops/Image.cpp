@@ -19,12 +19,9 @@ AffineExpr scaledSize(Node &n, AffineExpr size, double scale) {
   for (int64_t below : {1, 2, 4, 8, 16})
     if (double above = scale * below; above == std::floor(above) && above < 1e6)
       return (size * static_cast<int64_t>(above)).floorDiv(below);
-  Value integer = arith::IndexCastOp::create(n.b, n.loc, n.i64(), n.shapes.value(size, n.loc));
-  Value real = arith::SIToFPOp::create(n.b, n.loc, n.b.getF64Type(), integer);
-  Value factor = arith::ConstantOp::create(n.b, n.loc, n.b.getF64FloatAttr(scale));
-  // Towards zero is down: neither is negative.
-  Value result = arith::FPToSIOp::create(n.b, n.loc, n.i64(), arith::MulFOp::create(n.b, n.loc, real, factor));
-  return n.shapes.symbol(arith::IndexCastOp::create(n.b, n.loc, n.b.getIndexType(), result), true);
+  Type f64 = n.b.getF64Type();
+  // The cast goes towards zero, which is down: neither is negative.
+  return n.sizeOf(n.cast_(n.same<MulOp>(n.sizeTensor(size, f64), n.scalar(f64, scale)), n.i64()), true);
 }
 
 Value resize(Node &n, Value x, ArrayRef<AffineExpr> sizes, ArrayRef<double> scales, Resampling how) {

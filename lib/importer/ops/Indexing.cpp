@@ -63,16 +63,14 @@ LogicalResult importCompress(Node &n) {
 // A comparison of the indices with 0, 1, ... along a new axis; indices count from the end where negative.
 LogicalResult importOneHot(Node &n) {
   Value indices = n.in(0), values = n.in(2);
-  auto depth = n.sizes(1);
-  if (failed(depth) || n.isFailed)
+  auto depth = n.constInts(1);
+  if (n.isFailed)
     return failure();
-  if (depth->size() != 1)
-    return n.error() << "depth must have one element";
   int64_t rank = n.rank(indices) + 1;
   FailureOr<int64_t> axis = n.axis(n.i("axis", -1), rank);
   if (failed(axis))
     return failure();
-  AffineExpr size = depth->front();
+  AffineExpr size = depth && depth->size() == 1 ? n.shapes.constant(depth->front()) : n.sizeOf(n.cast_(n.in(1), n.i64()), true);
   Value i = n.cast_(indices, n.i64()), count = n.sizeTensor(size, n.i64());
   Value negative = n.make<LessOp>(n.i1(), i, n.scalar(n.i64(), 0));
   Value wrapped = n.make<SelectOp>(n.i64(), negative, n.same<AddOp>(i, count), i);

@@ -1,28 +1,41 @@
 // Operators along axes: reductions, prefix sums, selection.
-#include "lib/importer/Node.h"
+#include "lib/importer/RuntimeAxes.h"
 
 using namespace mlir;
 using namespace mlir::ds;
 
 namespace {
-// The axes of a reduction; nullopt means that nothing is reduced (an error when the node has failed).
-std::optional<SmallVector<int64_t>> reducedAxes(Node &n, Value x) {
-  SmallVector<int64_t> given = n.ints("axes");
-  if (n.has(1)) {
-    auto list = n.constInts(1);
-    if (!list) {
-      (void)n.unsupported("reduction over axes that are not constant");
-      return std::nullopt;
-    }
-    given = *list;
-  }
-  if (given.empty()) {
-    if (n.i("noop_with_empty_axes", 0))
-      return std::nullopt;
-    return llvm::to_vector(llvm::seq<int64_t>(0, n.rank(x)));
-  }
-  auto axes = n.axes(given, n.rank(x));
-  return failed(axes) ? std::nullopt : std::optional(*axes);
+// The axes of a reduction, all if none are given; nullopt means that nothing is reduced (an error when the node has failed).
+std::optional<RuntimeAxes> reducedAxes(Node &n, Value x) {
+  auto axes = runtimeAxes(n, 1, n.rank(x));
+  if (failed(axes))
+    return std::nullopt;
+  if (axes->count == 0 && n.i("noop_with_empty_axes", 0))
+    return std::nullopt;
+  if (axes->count == 0)
+    for (axes->count = 0; axes->count < n.rank(x); ++axes->count)
+      axes->fixed.push_back(axes->count);
+  return *axes;
+}
+
+// A reduced tensor, whose axes are still there with size 1, as the node wants it.
+Value finished(Node &n, Value reduced, Value operand, const RuntimeAxes &axes) {
+  return n.i("keepdims", 1) ? reduced : n.reshape(reduced, withoutAxes(n, n.dims(operand), axes));
+}
+
+Value reduced(Node &n, ReduceKind kind, Value x, const RuntimeAxes &axes) {
+  // One op where it can be.
+  if (axes.flags.empty())
+    return n.reduce(kind, x, axes.fixed, n.i("keepdims", 1) != 0);
+  return finished(n, reduceAlong(n, kind, x, axes), x, axes);
+}
+
+Value reducedMean(Node &n, Value x, const RuntimeAxes &axes) {
+  if (axes.flags.empty())
+    return n.mean(x, axes.fixed, n.i("keepdims", 1) != 0);
+  AffineExpr count;
+  Value sum = reduceAlong(n, ReduceKind::sum, x, axes, &count);
+  return sum ? finished(n, n.same<DivOp>(sum, n.sizeTensor(count, getElementTypeOrSelf(x.getType()))), x, axes) : Value();
 }
 
 enum class Before { none, square, abs, exp };
@@ -41,9 +54,8 @@ LogicalResult reduceOp(Node &n) {
     y = n.same<AbsOp>(x);
   if (before == Before::exp)
     y = n.same<ExpOp>(x);
-  bool keepdims = n.i("keepdims", 1) != 0;
   if (axes)
-    y = after == After::mean ? n.mean(y, *axes, keepdims) : n.reduce(kind, y, *axes, keepdims);
+    y = after == After::mean ? reducedMean(n, y, *axes) : reduced(n, kind, y, *axes);
   if (after == After::sqrt)
     y = isa<FloatType>(n.elementType(0)) ? n.same<SqrtOp>(y) : n.cast_(n.same<SqrtOp>(n.cast_(y, n.f32())), n.elementType(0));
   if (after == After::log)
@@ -59,7 +71,7 @@ LogicalResult reduceExtremum(Node &n) {
   if (n.isFailed || !axes)
     return n.isFailed ? failure() : n.result(x);
   Type type = n.elementType(0), work = type.isInteger(1) ? n.b.getI8Type() : type;
-  return n.result(n.cast_(n.reduce(kind, n.cast_(x, work), *axes, n.i("keepdims", 1) != 0), type));
+  return n.result(n.cast_(reduced(n, kind, n.cast_(x, work), *axes), type));
 }
 
 // max + log(sum(exp(x - max))), so that exp cannot overflow. An infinite max would give NaN: it is replaced by 0 inside.
@@ -71,18 +83,11 @@ LogicalResult importReduceLogSumExp(Node &n) {
   if (!axes)
     return n.result(x);
   Type type = n.elementType(0);
-  Value max = n.reduce(ReduceKind::max, x, *axes, true);
+  Value max = reduceAlong(n, ReduceKind::max, x, *axes);
   Value infinite = n.make<IsInfOp>(n.i1(), max, true, true);
   Value shift = n.make<SelectOp>(type, infinite, n.scalar(type, 0), max);
-  Value sum = n.reduce(ReduceKind::sum, n.same<ExpOp>(n.same<SubOp>(x, shift)), *axes, true);
-  Value y = n.same<AddOp>(n.same<LogOp>(sum), shift);
-  if (n.i("keepdims", 1))
-    return n.result(y);
-  SmallVector<AffineExpr> sizes;
-  for (auto [i, dim] : llvm::enumerate(n.dims(y)))
-    if (!llvm::is_contained(*axes, static_cast<int64_t>(i)))
-      sizes.push_back(dim);
-  return n.result(n.reshape(y, sizes));
+  Value sum = reduceAlong(n, ReduceKind::sum, n.same<ExpOp>(n.same<SubOp>(x, shift)), *axes);
+  return n.result(finished(n, n.same<AddOp>(n.same<LogOp>(sum), shift), x, *axes));
 }
 
 template <ReduceKind kind>
@@ -97,19 +102,28 @@ LogicalResult importArg(Node &n) {
   return n.result(op ? op.getResult() : Value());
 }
 
+// The running sum (or product) along the axis; along each axis, and the right one selected, where only run time knows it.
 template <ReduceKind kind>
 LogicalResult importScan(Node &n) {
   Value x = n.in(0);
-  auto given = n.constInts(1);
-  if (!given || given->size() != 1)
-    return n.unsupported("a running sum along an axis that is not constant");
-  FailureOr<int64_t> axis = n.axis(given->front(), n.rank(x));
-  if (failed(axis))
-    return failure();
   auto flag = [&](StringRef name) { return n.i(name, 0) ? n.b.getUnitAttr() : UnitAttr(); };
-  auto op = n.makeOp<ScanOp>(n.elementType(0), ReduceKindAttr::get(n.ctx(), kind), x, n.b.getI64IntegerAttr(*axis), flag("exclusive"),
-                             flag("reverse"));
-  return n.result(op ? op.getResult() : Value());
+  auto along = [&](int64_t axis) {
+    auto op = n.makeOp<ScanOp>(n.elementType(0), ReduceKindAttr::get(n.ctx(), kind), x, n.b.getI64IntegerAttr(axis), flag("exclusive"),
+                               flag("reverse"));
+    return op ? op.getResult() : Value();
+  };
+  auto given = n.constInts(1);
+  if (given && given->size() == 1) {
+    FailureOr<int64_t> axis = n.axis(given->front(), n.rank(x));
+    return failed(axis) ? failure() : n.result(along(*axis));
+  }
+  Value chosen = n.cast_(n.reshape(n.in(1), {}), n.i64()), result = along(0);
+  for (int64_t axis = 1; axis < n.rank(x); ++axis) {
+    Value front = n.make<EqualOp>(n.i1(), chosen, n.scalar(n.i64(), axis));
+    Value back = n.make<EqualOp>(n.i1(), chosen, n.scalar(n.i64(), axis - n.rank(x)));
+    result = n.make<SelectOp>(n.elementType(0), n.same<OrOp>(front, back), along(axis), result);
+  }
+  return n.result(result);
 }
 
 LogicalResult importTopK(Node &n) {

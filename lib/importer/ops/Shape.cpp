@@ -1,21 +1,10 @@
 // Operators that move elements.
-#include "lib/importer/Node.h"
+#include "lib/importer/RuntimeAxes.h"
 
 using namespace mlir;
 using namespace mlir::ds;
 
 namespace {
-// A list that is an attribute in old opsets, operand `input` in new ones.
-FailureOr<SmallVector<int64_t>> listOf(Node &n, StringRef attribute, unsigned input) {
-  if (n.hasAttr(attribute))
-    return n.ints(attribute);
-  if (auto list = n.constInts(input))
-    return *list;
-  if (n.has(input))
-    return n.unsupported(attribute + " that are not constant");
-  return SmallVector<int64_t>();
-}
-
 LogicalResult reshapeTo(Node &n, SmallVector<AffineExpr> sizes, bool allowZero) {
   Value x = n.in(0);
   Dims from = n.dims(x);
@@ -112,37 +101,26 @@ LogicalResult importFlatten(Node &n) {
 
 LogicalResult importSqueeze(Node &n) {
   Value x = n.in(0);
-  auto given = listOf(n, "axes", 1);
-  if (failed(given))
-    return failure();
-  auto axes = n.axes(*given, n.rank(x));
+  Dims d = n.dims(x);
+  auto axes = runtimeAxes(n, 1, n.rank(x));
   if (failed(axes))
     return failure();
-  SmallVector<AffineExpr> sizes;
-  for (auto [i, dim] : llvm::enumerate(n.dims(x))) {
-    bool drop = given->empty() ? constantOf(dim) == 1 : llvm::is_contained(*axes, static_cast<int64_t>(i));
-    if (drop && constantOf(dim).value_or(1) != 1)
-      return n.error() << "axis " << i << " of size " << *constantOf(dim) << " cannot be squeezed";
-    if (!drop)
-      sizes.push_back(dim);
-  }
-  return n.result(n.reshape(x, sizes));
+  if (axes->count == 0)
+    for (auto [i, dim] : llvm::enumerate(d))
+      if (constantOf(dim) == 1)
+        axes->fixed.push_back(i);
+  for (int64_t axis : axes->fixed)
+    if (constantOf(d[axis]).value_or(1) != 1)
+      return n.error() << "axis " << axis << " of size " << *constantOf(d[axis]) << " cannot be squeezed";
+  return n.result(n.reshape(x, withoutAxes(n, d, *axes)));
 }
 
 LogicalResult importUnsqueeze(Node &n) {
   Value x = n.in(0);
-  auto given = listOf(n, "axes", 1);
-  if (failed(given))
-    return failure();
-  int64_t rank = n.rank(x) + given->size();
-  auto axes = n.axes(*given, rank);
-  if (failed(axes))
-    return failure();
-  Dims d = n.dims(x);
-  SmallVector<AffineExpr> sizes;
-  for (int64_t i = 0, next = 0; i < rank; ++i)
-    sizes.push_back(llvm::is_contained(*axes, i) ? n.shapes.constant(1) : d[next++]);
-  return n.result(n.reshape(x, sizes));
+  // The axes count in the result, whose rank needs their number.
+  auto given = n.hasAttr("axes") ? FailureOr<SmallVector<AffineExpr>>(SmallVector<AffineExpr>(n.ints("axes").size())) : n.sizes(1);
+  auto axes = failed(given) ? FailureOr<RuntimeAxes>(failure()) : runtimeAxes(n, 1, n.rank(x) + given->size());
+  return failed(axes) ? failure() : n.result(n.reshape(x, withOnes(n, n.dims(x), *axes)));
 }
 
 LogicalResult importConcat(Node &n) {

@@ -138,19 +138,19 @@ LogicalResult importRange(Node &n) {
   if (start && limit && delta && start->size() == 1 && limit->size() == 1 && delta->size() == 1 && delta->front() != 0) {
     double size = std::ceil((limit->front() - start->front()) / delta->front());
     count = n.shapes.constant(size > 0 && size < 1e12 ? static_cast<int64_t>(size) : 0);
-  } else if (isa<FloatType>(type)) {
-    return n.unsupported("Range over floats that are not constant");
+  } else if (auto by = n.constInts(2); isa<FloatType>(type) || !by || by->size() != 1 || by->front() == 0 || by->front() == INT64_MIN) {
+    // ceil((limit - start) / delta), computed by the model.
+    Value span = n.same<SubOp>(n.cast_(n.reshape(n.in(1), {}), n.b.getF64Type()), n.cast_(n.reshape(n.in(0), {}), n.b.getF64Type()));
+    Value steps = n.same<CeilOp>(n.same<DivOp>(span, n.cast_(n.reshape(n.in(2), {}), n.b.getF64Type())));
+    count = n.shapes.max(n.sizeOf(n.cast_(steps, n.i64()), false), n.shapes.constant(0), n.loc);
   } else {
-    auto first = n.sizes(0), last = n.sizes(1), step = n.sizes(2);
-    if (failed(first) || failed(last) || failed(step))
+    auto first = n.sizes(0), last = n.sizes(1);
+    if (failed(first) || failed(last))
       return failure();
-    if (first->size() != 1 || last->size() != 1 || step->size() != 1)
-      return n.error() << "start, limit and delta must have one element";
+    if (first->size() != 1 || last->size() != 1)
+      return n.error() << "start and limit must have one element";
     AffineExpr span = n.shapes.difference(last->front(), first->front()), zero = n.shapes.constant(0);
-    auto by = constantOf(step->front());
-    if (!by || *by == 0 || *by == INT64_MIN)
-      return n.unsupported("Range with a delta that is not constant");
-    count = n.shapes.max(*by > 0 ? span : -span, zero, n.loc).ceilDiv(std::abs(*by));
+    count = n.shapes.max(by->front() > 0 ? span : -span, zero, n.loc).ceilDiv(std::abs(by->front()));
   }
   auto isInt = [&](unsigned i, int64_t value) {
     auto c = n.constInts(i);
