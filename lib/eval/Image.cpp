@@ -113,6 +113,8 @@ LogicalResult evalResize(ResizeOp op, Call &call) {
   Shape sizes(input.shape());
   for (int64_t axis = 0; axis < input.rank(); ++axis) {
     double scale = op.getScales()[axis];
+    if (scale == 0 && sizes[axis] != 0)
+      scale = static_cast<double>((*shape)[axis]) / static_cast<double>(sizes[axis]);
     if (scale == 1 && sizes[axis] == (*shape)[axis])
       continue;
     values =

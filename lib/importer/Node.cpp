@@ -132,6 +132,11 @@ SmallVector<double> Node::floats(StringRef name) const {
   return a ? SmallVector<double>(a->floats().begin(), a->floats().end()) : SmallVector<double>();
 }
 
+SmallVector<std::string> Node::strings(StringRef name) const {
+  auto *a = attribute(name);
+  return a ? SmallVector<std::string>(a->strings().begin(), a->strings().end()) : SmallVector<std::string>();
+}
+
 const onnx::TensorProto *Node::tensor(StringRef name) const {
   auto *a = attribute(name);
   return a && a->has_t() ? &a->t() : nullptr;

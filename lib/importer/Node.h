@@ -65,6 +65,7 @@ public:
   std::string s(StringRef name, StringRef otherwise) const;
   SmallVector<int64_t> ints(StringRef name) const;
   SmallVector<double> floats(StringRef name) const;
+  SmallVector<std::string> strings(StringRef name) const;
   const onnx::TensorProto *tensor(StringRef name) const;
   // The tensor of an attribute as a constant or weight.
   Value tensorValue(StringRef name);
@@ -183,6 +184,8 @@ ArrayRef<OpEntry> dataOps();
 ArrayRef<OpEntry> einsumOps();
 ArrayRef<OpEntry> quantOps();
 ArrayRef<OpEntry> controlOps();
+ArrayRef<OpEntry> recurrentOps();
+ArrayRef<OpEntry> gridSampleOps();
 
 // The convolution that the node's attributes describe, without a bias.
 Value convolve(Node &n, Value x, Value filter);

@@ -7,7 +7,7 @@ using namespace mlir::ds;
 static llvm::StringMap<SmallVector<OpEntry, 2>> buildTable() {
   llvm::StringMap<SmallVector<OpEntry, 2>> table;
   for (ArrayRef<OpEntry> theme : {elementwiseOps(), shapeOps(), shapeValueOps(), linearOps(), reduceOps(), indexingOps(), normOps(),
-                                  imageOps(), dataOps(), einsumOps(), quantOps(), controlOps()})
+                                  imageOps(), dataOps(), einsumOps(), quantOps(), controlOps(), recurrentOps(), gridSampleOps()})
     for (const OpEntry &entry : theme)
       table[entry.op].push_back(entry);
   return table;

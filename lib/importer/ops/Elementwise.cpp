@@ -64,8 +64,16 @@ LogicalResult importIsNan(Node &n) { return n.result(n.make<IsNanOp>(n.i1(), n.i
 LogicalResult importMod(Node &n) { return n.result(n.same<ModOp>(n.in(0), n.in(1), n.i("fmod", 0) != 0)); }
 
 LogicalResult importBitShift(Node &n) {
-  bool left = n.s("direction", "") == "LEFT";
-  return n.result(left ? n.same<ShiftLeftOp>(n.in(0), n.in(1)) : n.same<ShiftRightOp>(n.in(0), n.in(1)));
+  Value x = n.in(0), shift = n.in(1);
+  if (n.s("direction", "") == "LEFT")
+    return n.result(n.same<ShiftLeftOp>(x, shift));
+  Value logical = n.same<ShiftRightOp>(x, shift);
+  if (n.elementType(0).isUnsignedInteger())
+    return n.result(logical);
+  // Of a negative number ~(~x >> s), so that the sign moves in.
+  Value inverted = n.same<BitNotOp>(n.same<ShiftRightOp>(n.same<BitNotOp>(x), shift));
+  Value isNegative = n.make<LessOp>(n.i1(), x, n.scalar(n.elementType(0), 0));
+  return n.result(n.make<SelectOp>(n.elementType(0), isNegative, inverted, logical));
 }
 
 LogicalResult importWhere(Node &n) {
@@ -121,10 +129,14 @@ LogicalResult importPRelu(Node &n) {
 // x > 0 ? positive : alpha * (exp(x / scale) - 1)
 Value expBelowZero(Node &n, Value positive, double alpha, double scale) {
   Type type = n.elementType(0);
-  Value x = n.in(0), one = n.scalar(type, 1), zero = n.scalar(type, 0);
+  // exp(x) - 1 cancels: narrow types are computed wide.
+  if (type.getIntOrFloatBitWidth() < 32)
+    type = n.f32();
+  Value x = n.cast_(n.in(0), type), one = n.scalar(type, 1), zero = n.scalar(type, 0);
+  positive = n.cast_(positive, type);
   Value scaled = scale == 1 ? x : n.same<DivOp>(x, n.scalar(type, scale));
   Value negative = n.same<MulOp>(n.same<SubOp>(n.same<ExpOp>(scaled), one), n.scalar(type, alpha));
-  return n.make<SelectOp>(type, n.make<LessOp>(n.i1(), x, zero), negative, positive);
+  return n.cast_(n.make<SelectOp>(type, n.make<LessOp>(n.i1(), x, zero), negative, positive), n.elementType(0));
 }
 LogicalResult importElu(Node &n) { return n.result(expBelowZero(n, n.in(0), n.f("alpha", 1), 1)); }
 LogicalResult importCelu(Node &n) {

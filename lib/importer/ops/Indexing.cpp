@@ -83,6 +83,19 @@ LogicalResult importOneHot(Node &n) {
   return n.result(n.make<SelectOp>(n.elementType(2), hit, on, off));
 }
 
+// Along the time axis element t of a sequence of length l is read at l - 1 - t, or stays where t >= l.
+LogicalResult importReverseSequence(Node &n) {
+  Value x = n.in(0);
+  int64_t rank = n.rank(x), time = n.i("time_axis", 0), batch = n.i("batch_axis", 1);
+  if (rank < 2 || time + batch != 1 || (time && batch))
+    return n.error() << "time_axis and batch_axis must be 0 and 1";
+  Value t = n.unsqueezeTo(n.iota(n.dim(x, time), n.i64()), 0, rank - time);
+  Value length = n.unsqueezeTo(n.cast_(n.in(1), n.i64()), 0, rank - batch);
+  Value mirrored = n.same<SubOp>(n.same<SubOp>(length, n.scalar(n.i64(), 1)), t);
+  Value places = n.make<SelectOp>(n.i64(), n.make<LessOp>(n.i1(), t, length), mirrored, t);
+  return n.result(n.same<GatherElementsOp>(x, n.broadcast(places, n.dims(x)), static_cast<uint64_t>(time)));
+}
+
 const OpEntry kOps[] = {
     {"Compress", 1, importCompress},
     {"Gather", 1, importAlongAxis<GatherOp>},
@@ -90,6 +103,7 @@ const OpEntry kOps[] = {
     {"GatherND", 1, importGatherNd},
     {"NonZero", 1, importNonZero},
     {"OneHot", 1, importOneHot},
+    {"ReverseSequence", 10, importReverseSequence},
     {"Scatter", 1, importScatterElements},
     {"ScatterElements", 1, importScatterElements},
     {"ScatterND", 1, importScatterNd},

@@ -106,7 +106,7 @@ LogicalResult importConv(Node &n) {
 }
 
 // Pads from an output_shape or auto_pad: pads = stride * (in - 1) + output_padding + window - out.
-LogicalResult transposedPads(Node &n, Value x, ArrayRef<int64_t> outputPadding, Window &w) {
+LogicalResult transposedPads(Node &n, Value x, MutableArrayRef<int64_t> outputPadding, Window &w) {
   SmallVector<int64_t> shape = n.ints("output_shape");
   std::string mode = n.s("auto_pad", "NOTSET");
   bool same = mode == "SAME_UPPER" || mode == "SAME_LOWER";
@@ -125,6 +125,8 @@ LogicalResult transposedPads(Node &n, Value x, ArrayRef<int64_t> outputPadding, 
       return n.unsupported("output_shape or auto_pad over a symbolic size; freeze it with --dim");
     int64_t out = shape.empty() ? *size * w.strides[i] : shape[i];
     int64_t total = w.strides[i] * (*size - 1) + outputPadding[i] + (w.kernel[i] - 1) * w.dilations[i] + 1 - out;
+    // A result larger than the input reaches is padded at its end.
+    outputPadding[i] += std::max<int64_t>(-total, 0);
     total = std::max<int64_t>(total, 0);
     w.pads[i] = mode == "SAME_UPPER" ? total / 2 : total - total / 2;
     w.pads[i + spatial] = total - w.pads[i];
@@ -226,6 +228,6 @@ Value mlir::ds::convolve(Node &n, Value x, Value filter) {
     return {};
   // The dialect's pads are not negative; cropping first is the same.
   if (llvm::any_of(w->pads, [](int64_t p) { return p < 0; }))
-    return n.unsupported("negative pads"), Value();
+    return (void)n.unsupported("negative pads"), Value();
   return n.same<ConvOp>(x, filter, w->strides, w->pads, w->dilations, n.i("group", 1), false);
 }

@@ -51,7 +51,7 @@ FailureOr<int64_t> quantAxis(Node &n, Value x, Value scale) {
 Value quantized(Node &n, Value x, Value scale, Value zero, Type type) {
   auto range = rangeOf(type);
   if (!range)
-    return n.unsupported("quantization to this element type"), Value();
+    return (void)n.unsupported("quantization to this element type"), Value();
   Value y = n.same<RoundOp>(n.same<DivOp>(x, n.cast_(scale, n.f32())));
   if (zero)
     y = n.same<AddOp>(y, n.cast_(zero, n.f32()));

@@ -63,14 +63,14 @@ LogicalResult reduceOp(Node &n) {
   return n.result(y);
 }
 
-// Bools are reduced as numbers.
+// Bools are reduced as unsigned numbers, so that no elements give false and true.
 template <ReduceKind kind>
 LogicalResult reduceExtremum(Node &n) {
   Value x = n.in(0);
   auto axes = reducedAxes(n, x);
   if (n.isFailed || !axes)
     return n.isFailed ? failure() : n.result(x);
-  Type type = n.elementType(0), work = type.isInteger(1) ? n.b.getI8Type() : type;
+  Type type = n.elementType(0), work = type.isInteger(1) ? Type(n.b.getIntegerType(8, false)) : type;
   return n.result(n.cast_(reduced(n, kind, n.cast_(x, work), *axes), type));
 }
 

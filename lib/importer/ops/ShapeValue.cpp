@@ -69,6 +69,49 @@ LogicalResult importSliceAttrs(Node &n) {
   spec.steps.assign(spec.starts.size(), 1);
   return sliceBy(n, spec);
 }
+// Axes or steps that are data: every axis is gathered at start + i * step, with 0 and 1 where it is not named.
+LogicalResult sliceAtRunTime(Node &n, ArrayRef<AffineExpr> starts, ArrayRef<AffineExpr> ends) {
+  auto firsts = llvm::map_to_vector(firstAxes(starts.size()), [&](int64_t a) { return n.shapes.constant(a); });
+  auto axes = n.has(3) ? n.sizes(3) : FailureOr<SmallVector<AffineExpr>>(firsts);
+  auto steps = n.has(4) ? n.sizes(4) : FailureOr<SmallVector<AffineExpr>>(SmallVector<AffineExpr>(starts.size(), n.shapes.constant(1)));
+  if (failed(axes) || failed(steps))
+    return failure();
+  if (ends.size() != starts.size() || axes->size() != starts.size() || steps->size() != starts.size())
+    return n.error() << "starts, ends, axes and steps differ in number";
+  OpBuilder &b = n.b;
+  Location loc = n.loc;
+  auto value = [&](AffineExpr e) { return n.shapes.value(e, loc); };
+  auto constant = [&](int64_t c) { return value(n.shapes.constant(c)); };
+  auto compare = [&](arith::CmpIPredicate p, Value x, Value y) -> Value { return arith::CmpIOp::create(b, loc, p, x, y); };
+  auto select = [&](Value c, Value x, Value y) -> Value { return arith::SelectOp::create(b, loc, c, x, y); };
+  Value x = n.in(0), one = constant(1), zero = constant(0);
+  int64_t rank = n.rank(x);
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    Value size = value(n.dim(n.in(0), axis)), start = zero, end = size, step = one;
+    for (size_t i = 0; i < starts.size(); ++i) {
+      Value name = value((*axes)[i]);
+      Value is = arith::OrIOp::create(b, loc, compare(arith::CmpIPredicate::eq, name, constant(axis)),
+                                      compare(arith::CmpIPredicate::eq, name, constant(axis - rank)));
+      start = select(is, value(starts[i]), start);
+      end = select(is, value(ends[i]), end);
+      step = select(is, value((*steps)[i]), step);
+    }
+    Value forward = compare(arith::CmpIPredicate::sgt, step, zero);
+    Value low = select(forward, zero, constant(-1)), high = arith::AddIOp::create(b, loc, size, low);
+    auto place = [&](Value v) {
+      Value wrapped = select(compare(arith::CmpIPredicate::slt, v, zero), arith::AddIOp::create(b, loc, v, size), v);
+      return arith::MinSIOp::create(b, loc, arith::MaxSIOp::create(b, loc, wrapped, low), high).getResult();
+    };
+    start = place(start);
+    Value span = arith::SubIOp::create(b, loc, place(end), start);
+    Value count = arith::MaxSIOp::create(b, loc, arith::CeilDivSIOp::create(b, loc, span, step), zero);
+    Value at = n.same<MulOp>(n.iota(n.shapes.symbol(count, true), n.i64()), n.sizeTensor(n.shapes.index(step), n.i64()));
+    at = n.same<AddOp>(at, n.sizeTensor(n.shapes.index(start), n.i64()));
+    x = n.same<GatherOp>(x, at, static_cast<uint64_t>(axis));
+  }
+  return n.result(x);
+}
+
 LogicalResult importSlice(Node &n) {
   auto starts = n.sizes(1), ends = n.sizes(2);
   if (failed(starts) || failed(ends))
@@ -76,7 +119,7 @@ LogicalResult importSlice(Node &n) {
   SliceSpec spec{*starts, *ends, firstAxes(starts->size()), SmallVector<int64_t>(starts->size(), 1)};
   auto axes = n.constInts(3), steps = n.constInts(4);
   if ((n.has(3) && !axes) || (n.has(4) && !steps))
-    return n.unsupported("Slice with axes or steps that are not constant");
+    return sliceAtRunTime(n, *starts, *ends);
   spec.axes = axes.value_or(spec.axes);
   spec.steps = steps.value_or(spec.steps);
   return sliceBy(n, spec);
