@@ -2,6 +2,7 @@
 #include "dialects/dsk/ir/DskOps.h"
 #include "lib/package/PackageWriter.h"
 #include "lib/pipeline/Pipeline.h"
+#include "lib/target/common/Buffers.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/Path.h"
@@ -15,28 +16,8 @@ static FailureOr<ds_type> elementType(Type type, StringRef given) {
                                                  {"ui16", DS_U16}, {"ui32", DS_U32}, {"ui64", DS_U64}};
   if (auto it = named.find(given); it != named.end())
     return it->second;
-  if (type.isF32())
-    return DS_F32;
-  if (type.isF64())
-    return DS_F64;
-  if (type.isF16())
-    return DS_F16;
-  if (type.isBF16())
-    return DS_BF16;
-  if (!isa<IntegerType>(type))
-    return failure();
-  switch (type.getIntOrFloatBitWidth()) {
-  case 1:
-    return DS_BOOL;
-  case 8:
-    return DS_I8;
-  case 16:
-    return DS_I16;
-  case 32:
-    return DS_I32;
-  case 64:
-    return DS_I64;
-  }
+  if (std::optional<int32_t> known = abiType(type))
+    return static_cast<ds_type>(*known);
   return failure();
 }
 

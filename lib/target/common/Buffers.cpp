@@ -1,5 +1,6 @@
 // Signatures of lowered groups.
 #include "lib/target/common/Buffers.h"
+#include "ds/model_abi.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
@@ -13,6 +14,32 @@ Type mlir::ds::memoryType(Type element) {
 
 int64_t mlir::ds::memoryBytes(Type element) {
   return element.isIndex() ? 8 : (element.getIntOrFloatBitWidth() + 7) / 8;
+}
+
+std::optional<int32_t> mlir::ds::abiType(Type element) {
+  if (element.isF32())
+    return DS_F32;
+  if (element.isF64())
+    return DS_F64;
+  if (element.isF16())
+    return DS_F16;
+  if (element.isBF16())
+    return DS_BF16;
+  if (!element.isInteger())
+    return std::nullopt;
+  switch (element.getIntOrFloatBitWidth()) {
+  case 1:
+    return DS_BOOL;
+  case 8:
+    return DS_I8;
+  case 16:
+    return DS_I16;
+  case 32:
+    return DS_I32;
+  case 64:
+    return DS_I64;
+  }
+  return std::nullopt;
 }
 
 GroupSignature::GroupSignature(func::FuncOp group) {

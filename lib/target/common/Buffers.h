@@ -11,6 +11,10 @@ Type memoryType(Type element);
 // Bytes of an element in memory.
 int64_t memoryBytes(Type element);
 
+// The number by which the runtime and kernels know an element type (ds_type of include/ds/model_abi.h); signless integers are
+// signed. Nothing for types that they do not know.
+std::optional<int32_t> abiType(Type element);
+
 // A contiguous row-major buffer of the axes from `rowDims` on: of the whole tensor, or of one row of it.
 struct Buffer {
   Value pointer;

@@ -1,30 +1,10 @@
 // Argument structs of the kernels that move, select or pool elements (runtime/kernels/cpu/dsk.h).
 #include "dialects/dsk/ir/DskOps.h"
-#include "ds/model_abi.h"
 #include "lib/support/OnnxLoc.h"
 #include "lib/target/cpu/KernelCall.h"
 
 using namespace mlir;
 using namespace mlir::ds;
-
-// The number that kernels know an element type by; signless integers are signed.
-static FailureOr<int64_t> kernelType(Operation *op, Type element) {
-  if (auto real = dyn_cast<FloatType>(element))
-    return real.isF32() ? DS_F32 : real.isF64() ? DS_F64 : real.isF16() ? DS_F16 : DS_BF16;
-  switch (element.getIntOrFloatBitWidth()) {
-  case 1:
-    return DS_BOOL;
-  case 8:
-    return DS_I8;
-  case 16:
-    return DS_I16;
-  case 32:
-    return DS_I32;
-  case 64:
-    return DS_I64;
-  }
-  return FailureOr<int64_t>(op->emitError() << "not supported by the CPU target: " << describe(op->getLoc()) << ": elements of type " << element);
-}
 
 static Value product(Emitter &e, Location loc, ArrayRef<Value> sizes) {
   Value result = e.constant(loc, 1);
@@ -44,9 +24,13 @@ struct Operand {
 static FailureOr<Operand> operand(KernelGroup &k, Value tensor) {
   FailureOr<Value> pointer = k.pointerOf(tensor);
   FailureOr<Emitter::Indices> shape = k.emitter->shape(tensor);
-  FailureOr<int64_t> type = kernelType(k.kernel, getElementTypeOrSelf(tensor.getType()));
-  if (failed(pointer) || failed(shape) || failed(type))
+  if (failed(pointer) || failed(shape))
     return failure();
+  Type element = getElementTypeOrSelf(tensor.getType());
+  std::optional<int32_t> type = abiType(element);
+  if (!type)
+    return FailureOr<Operand>(k.kernel->emitError()
+                              << "not supported by the CPU target: " << describe(k.loc()) << ": elements of type " << element);
   return Operand{*pointer, k.number(*type), *shape};
 }
 
