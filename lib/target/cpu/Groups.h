@@ -4,5 +4,7 @@
 
 namespace mlir::ds {
 LogicalResult lowerLoopGroup(CpuModule &cpu, func::FuncOp group);
+bool isTransposeGroup(func::FuncOp group);
+LogicalResult lowerTransposeGroup(CpuModule &cpu, func::FuncOp group);
 LogicalResult lowerKernelGroup(CpuModule &cpu, func::FuncOp group, Operation *kernel);
 } // namespace mlir::ds

@@ -65,7 +65,10 @@ private:
             return op.emitError("a group holds two kernel ops");
           kernel = &op;
         }
-      if (failed(kernel ? lowerKernelGroup(cpu, group, kernel) : lowerLoopGroup(cpu, group)))
+      LogicalResult lowered = kernel                    ? lowerKernelGroup(cpu, group, kernel)
+                              : isTransposeGroup(group) ? lowerTransposeGroup(cpu, group)
+                                                        : lowerLoopGroup(cpu, group);
+      if (failed(lowered))
         return failure();
     }
     return success();
