@@ -64,20 +64,27 @@ LogicalResult Pipeline::runTo(Stop stop) {
 }
 
 void Pipeline::countLaunches() {
-  llvm::StringMap<bool> kernels;
+  struct Content {
+    bool kernel = false;
+    unsigned loops = 0;
+  };
+  llvm::StringMap<Content> contents;
   for (auto fn : module().getOps<func::FuncOp>()) {
     if (!fn->hasAttr(dsk::kGroupAttr))
       continue;
     ++report.groups;
-    kernels[fn.getName()] = fn.walk([](Operation *op) {
-                                bool kernel = op->getName().getDialectNamespace() == "dsk" && !isa<dsk::ReshapeOp, dsk::CheckOp>(op);
-                                return kernel ? WalkResult::interrupt() : WalkResult::advance();
-                              }).wasInterrupted();
+    Content &content = contents[fn.getName()];
+    fn.walk([&](Operation *op) {
+      content.loops += isa<linalg::LinalgOp>(op) && !isa<linalg::FillOp>(op);
+      content.kernel |= op->getName().getDialectNamespace() == "dsk" && !isa<dsk::ReshapeOp, dsk::CheckOp>(op);
+    });
   }
   if (auto main = module().lookupSymbol<func::FuncOp>("main"))
     main.walk([&](func::CallOp call) {
+      Content content = contents.lookup(call.getCallee());
       ++report.launches;
-      report.kernelLaunches += kernels.lookup(call.getCallee());
+      report.kernelLaunches += content.kernel;
+      report.loops += content.loops;
     });
 }
 

@@ -31,6 +31,7 @@ struct PipelineReport {
   };
   std::vector<Step> steps;
   unsigned groups = 0, launches = 0, kernelLaunches = 0;
+  unsigned loops = 0; // elementwise and reduction loops that these launches hold, of every op that is no kernel
   uint64_t fileBytes = 0, weightBytes = 0, sharedBytes = 0;
   std::vector<std::pair<std::string, uint64_t>> imageBytes; // by ISA
   std::vector<std::pair<std::string, uint64_t>> copies;     // weights that are stored in two layouts, and the bytes of the further ones

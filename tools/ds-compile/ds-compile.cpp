@@ -74,7 +74,8 @@ static void summarize(const PipelineReport &r) {
     os << " (" << llvm::format("%.1f", r.sharedBytes / 1e6) << " MB shared)";
   for (auto &[isa, bytes] : r.imageBytes)
     os << ", code " << isa << " " << bytes / 1024 << " KB";
-  os << "\n  " << r.launches << " launches of " << r.groups << " different groups, " << r.kernelLaunches << " of them kernels\n  seconds:";
+  os << "\n  " << r.launches << " launches of " << r.groups << " different groups, " << r.kernelLaunches << " of them kernels; "
+     << r.loops << " loops fused into them\n  seconds:";
   for (const auto &step : r.steps)
     os << " " << step.name << llvm::format(" %.2f", step.seconds);
   os << "\n";
