@@ -55,46 +55,57 @@ static Value ownWeights(Operation *kernel) {
   return kernel->hasOneUse() && weights.hasOneUse() && isWeightOnly(weights) ? weights : Value();
 }
 
+namespace {
+// (kernel + bias) times or divided by factor, all but the kernel weights.
+struct Scaled {
+  Operation *kernel = nullptr;
+  Value bias, factor;
+};
+} // namespace
+
+// `scaled` as a kernel, with or without a bias, whose weights can take the factor.
+static std::optional<Scaled> matchScaled(Value scaled, Value factor, RankedTensorType type) {
+  Scaled match{scaled.getDefiningOp(), {}, factor};
+  if (auto add = scaled.getDefiningOp<AddOp>(); add && add->hasOneUse()) {
+    bool left = isWeightOnly(add.getRhs());
+    match.kernel = (left ? add.getLhs() : add.getRhs()).getDefiningOp();
+    match.bias = left ? add.getRhs() : add.getLhs();
+  }
+  if (!match.kernel || weightAxis(match.kernel) < 0 || channelAxis(match.kernel) < 0 || !isWeightOnly(factor))
+    return std::nullopt;
+  auto isPerChannel = [&](Value v) { return isWeightOnly(v) && variesOnlyAlong(v, type, channelAxis(match.kernel)); };
+  if (!ownWeights(match.kernel) || match.kernel->getResult(0).getType() != type || !isPerChannel(factor) ||
+      (match.bias && !isPerChannel(match.bias)))
+    return std::nullopt;
+  return match;
+}
+
 // conv(x, w) * s -> conv(x, w * s); (conv(x, w) + b) * s -> conv(x, w * s) + b * s; the same for division, conv_transpose, matmul
 template <typename OpTy>
 static LogicalResult foldFactor(OpTy op, PatternRewriter &rewriter) {
-  for (unsigned side : {0u, 1u}) {
-    Value scaled = op->getOperand(side), factor = op->getOperand(1 - side), bias;
-    if (std::is_same_v<OpTy, DivOp> && side == 1)
-      break;
-    auto add = scaled.getDefiningOp<AddOp>();
-    Operation *kernel = scaled.getDefiningOp();
-    if (add && add->hasOneUse()) {
-      bool left = isWeightOnly(add.getRhs());
-      kernel = (left ? add.getLhs() : add.getRhs()).getDefiningOp();
-      bias = left ? add.getRhs() : add.getLhs();
-    }
-    if (!kernel || weightAxis(kernel) < 0 || channelAxis(kernel) < 0 || !isWeightOnly(factor))
-      continue;
-    RankedTensorType type = op.getType();
-    Value weights = ownWeights(kernel);
-    int64_t axis = channelAxis(kernel);
-    if (!weights || kernel->getResult(0).getType() != type || !variesOnlyAlong(factor, type, axis) ||
-        (bias && (!isWeightOnly(bias) || !variesOnlyAlong(bias, type, axis))))
-      continue;
-    auto weightType = cast<RankedTensorType>(weights.getType());
-    Value times = OpTy::create(rewriter, op.getLoc(), weightType, weights,
-                               alongWeights(rewriter, factor, weightType.getRank(), weightAxis(kernel)));
-    Location loc = rewriter.getFusedLoc({kernel->getLoc(), op.getLoc()});
-    // A new one, because the factor may be computed behind the old one.
-    Operation *folded = rewriter.clone(*kernel);
-    folded->setOperand(1, times);
-    folded->setLoc(loc);
-    Value result = folded->getResult(0);
-    if (bias) {
-      Value scaledBias = createInferred<OpTy>(rewriter, loc, {type.getElementType()}, {bias, factor});
-      result = AddOp::create(rewriter, loc, type, result, scaledBias);
-    }
-    remarkPassed(loc, kPass, "folded", "a factor per channel into the weights of " + kernel->getName().getStringRef());
-    rewriter.replaceOp(op, result);
-    return success();
+  RankedTensorType type = op.getType();
+  std::optional<Scaled> match = matchScaled(op.getLhs(), op.getRhs(), type);
+  if (!match && std::is_same_v<OpTy, MulOp>)
+    match = matchScaled(op.getRhs(), op.getLhs(), type);
+  if (!match)
+    return rewriter.notifyMatchFailure(op, "no factor per channel of a kernel whose weights nothing else uses");
+  Value weights = ownWeights(match->kernel);
+  auto weightType = cast<RankedTensorType>(weights.getType());
+  Value times = OpTy::create(rewriter, op.getLoc(), weightType, weights,
+                             alongWeights(rewriter, match->factor, weightType.getRank(), weightAxis(match->kernel)));
+  Location loc = rewriter.getFusedLoc({match->kernel->getLoc(), op.getLoc()});
+  // A new one, because the factor may be computed behind the old one.
+  Operation *folded = rewriter.clone(*match->kernel);
+  folded->setOperand(1, times);
+  folded->setLoc(loc);
+  Value result = folded->getResult(0);
+  if (match->bias) {
+    Value scaledBias = createInferred<OpTy>(rewriter, loc, {type.getElementType()}, {match->bias, match->factor});
+    result = AddOp::create(rewriter, loc, type, result, scaledBias);
   }
-  return rewriter.notifyMatchFailure(op, "no factor per channel of a kernel whose weights nothing else uses");
+  remarkPassed(loc, kPass, "folded", "a factor per channel into the weights of " + folded->getName().getStringRef());
+  rewriter.replaceOp(op, result);
+  return success();
 }
 
 // (x + a) + b -> x + (a + b), for weights a and b
@@ -111,6 +122,10 @@ static LogicalResult mergeBiases(AddOp op, PatternRewriter &rewriter) {
   Value innerBias = left ? inner.getRhs() : inner.getLhs(), x = left ? inner.getLhs() : inner.getRhs();
   if (!isWeightOnly(innerBias) || isWeightOnly(x) || x.getType() != op.getType())
     return rewriter.notifyMatchFailure(op, "the inner sum is not of a value and a bias");
+  // A large one that stays needed would be kept twice.
+  auto isSmallOrOwn = [](Value v) { return v.hasOneUse() || cast<RankedTensorType>(v.getType()).getNumElements() <= 1 << 14; };
+  if (!isSmallOrOwn(innerBias) || !isSmallOrOwn(outerBias))
+    return rewriter.notifyMatchFailure(op, "a large bias is used elsewhere too");
   Location loc = rewriter.getFusedLoc({inner.getLoc(), op.getLoc()});
   Value bias = createInferred<AddOp>(rewriter, loc, {op.getType().getElementType()}, {innerBias, outerBias});
   rewriter.replaceOpWithNewOp<AddOp>(op, op.getType(), x, bias)->setLoc(loc);

@@ -79,7 +79,7 @@ static Stored peel(Stored stored, double *scale) {
 static BroadcastOp headRepetition(const Stored &stored) {
   auto merge = stored.value.getDefiningOp<ReshapeOp>();
   auto repeat = merge ? merge.getInput().getDefiningOp<BroadcastOp>() : nullptr;
-  if (!repeat || repeat.getType().getRank() != 5 || repeat.getInput().getType().getRank() != 5)
+  if (!repeat || stored.layout.size() != 4 || repeat.getType().getRank() != 5 || repeat.getInput().getType().getRank() != 5)
     return nullptr;
   int64_t heads = stored.layout[1], copies = heads + 1;
   RankedTensorType from = repeat.getInput().getType(), to = repeat.getType();
@@ -220,46 +220,89 @@ static Value sumOfMasks(PatternRewriter &rewriter, Location loc, ArrayRef<Mask> 
   return sum;
 }
 
-static SmallVector<int64_t> storedWith(ArrayRef<int64_t> permutation, bool transposed) {
-  SmallVector<int64_t> layout(permutation);
+// The axes of a matrix operand of rank `rank`, the last two exchanged if it is stored transposed.
+static SmallVector<int64_t> storedAxes(int64_t rank, bool transposed) {
+  SmallVector<int64_t> layout = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   if (transposed)
-    std::swap(layout[2], layout[3]);
+    std::swap(layout[rank - 2], layout[rank - 1]);
   return layout;
+}
+
+// With a batch of 1 before the heads, where a model merged both into one axis.
+static Stored withBatch(PatternRewriter &rewriter, Stored stored) {
+  if (stored.layout.size() == 4)
+    return stored;
+  SmallVector<OpFoldResult> sizes = mixedSizes(rewriter, stored.value.getLoc(), stored.value);
+  sizes.insert(sizes.begin(), rewriter.getIndexAttr(1));
+  SmallVector<int64_t> layout{0};
+  for (int64_t axis : stored.layout)
+    layout.push_back(axis + 1);
+  return {reshapeTo(rewriter, stored.value.getLoc(), stored.value, sizes), layout};
+}
+
+// Why the two products around a softmax are no attention; null when they are.
+static const char *whyNot(MatmulOp op, MatmulOp scores, const Attention &found) {
+  int64_t rank = op.getType().getRank(), heads = rank - 3;
+  Type element = op.getType().getElementType();
+  RankedTensorType q = found.q.type();
+  for (const Stored *stored : {&found.q, &found.k, &found.v}) {
+    if (stored->type().getElementType() != element)
+      return "operands of different element types";
+    for (int64_t axis = 0; axis < heads; ++axis)
+      if (stored->type().getDimSize(stored->layout[axis]) != q.getDimSize(found.q.layout[axis]))
+        return "batches broadcast";
+  }
+  auto headsOf = [&](const Stored &stored) { return stored.type().getDimSize(stored.layout[heads]); };
+  int64_t h = headsOf(found.q), hk = headsOf(found.k);
+  if (hk != headsOf(found.v) || (h != hk && (ShapedType::isDynamic(h) || ShapedType::isDynamic(hk) || hk == 0 || h % hk)))
+    return "heads of queries, keys and values do not fit";
+  return scores->hasOneUse() && op.getLhs().hasOneUse() ? nullptr : "something else needs the scores or weights";
+}
+
+static AttentionOp createAttention(PatternRewriter &rewriter, Location loc, MatmulOp op, Attention &found, BroadcastOp repeatK,
+                                   BroadcastOp repeatV) {
+  found.q = withBatch(rewriter, found.q);
+  found.k = withBatch(rewriter, peel(ungrouped(rewriter, found.k, repeatK), nullptr));
+  found.v = withBatch(rewriter, peel(ungrouped(rewriter, found.v, repeatV), nullptr));
+  Value mask = sumOfMasks(rewriter, loc, found.masks);
+  SmallVector<int64_t> shape(op.getType().getShape());
+  shape.insert(shape.begin(), 4 - shape.size(), 1);
+  remarkPassed(loc, kPass, "raised", mask ? "to attention with a mask" : "to attention");
+  return AttentionOp::create(rewriter, loc, RankedTensorType::get(shape, op.getType().getElementType()), found.q.value, found.k.value,
+                             found.v.value, mask, APFloat(found.scale), false, found.q.layout, found.k.layout, found.v.layout,
+                             storedAxes(4, false));
 }
 
 // matmul(softmax(scale * matmul(q, k^T) + mask), v) -> attention q, k, v mask
 static LogicalResult raiseAttention(MatmulOp op, PatternRewriter &rewriter) {
   Value weights = throughCasts(op.getLhs()), unguarded = throughNanGuard(weights);
   auto softmax = unguarded.getDefiningOp<SoftmaxOp>();
-  if (!softmax || softmax.getLog() || op.getTransposeA() || op.getType().getRank() != 4 || softmax.getAxis() != 3 ||
-      !isFloat(op.getResult()))
-    return rewriter.notifyMatchFailure(op, "the left operand is no softmax over the last of four axes");
+  int64_t rank = op.getType().getRank();
+  if (!softmax || softmax.getLog() || op.getTransposeA() || (rank != 3 && rank != 4) ||
+      static_cast<int64_t>(softmax.getAxis()) != rank - 1 || !isFloat(op.getResult()))
+    return rewriter.notifyMatchFailure(op, "the left operand is no softmax over the last of three or four axes");
   Attention found;
   MatmulOp scores = followScores(softmax.getInput(), found);
-  if (!scores || scores.getType().getRank() != 4)
+  if (!scores)
     return rewriter.notifyMatchFailure(op, "the softmax is not over scaled and masked products");
-  if (scores.getLhs().getType().getRank() != 4 || scores.getRhs().getType().getRank() != 4 || op.getRhs().getType().getRank() != 4)
-    return rewriter.notifyMatchFailure(op, "an operand of a product has not four axes");
-  const int64_t axes[] = {0, 1, 2, 3};
-  found.q = peel({scores.getLhs(), storedWith(axes, scores.getTransposeA())}, &found.scale);
-  found.k = peel({scores.getRhs(), storedWith(axes, !scores.getTransposeB())}, &found.scale);
-  found.v = peel({op.getRhs(), storedWith(axes, op.getTransposeB())}, nullptr);
-  Type element = op.getType().getElementType();
-  for (const Stored *stored : {&found.q, &found.k, &found.v})
-    if (stored->type().getElementType() != element)
-      return rewriter.notifyMatchFailure(op, "operands of different element types");
+  for (Value v : {Value(scores), Value(scores.getLhs()), Value(scores.getRhs()), Value(op.getRhs())})
+    if (cast<RankedTensorType>(v.getType()).getRank() != rank)
+      return rewriter.notifyMatchFailure(op, "an operand of a product has another rank");
+  found.q = peel({scores.getLhs(), storedAxes(rank, scores.getTransposeA())}, &found.scale);
+  found.k = peel({scores.getRhs(), storedAxes(rank, !scores.getTransposeB())}, &found.scale);
+  found.v = peel({op.getRhs(), storedAxes(rank, op.getTransposeB())}, nullptr);
+  if (const char *why = whyNot(op, scores, found))
+    return rewriter.notifyMatchFailure(op, why);
   BroadcastOp repeatK = headRepetition(found.k), repeatV = headRepetition(found.v);
   if (!repeatK != !repeatV)
     return rewriter.notifyMatchFailure(op, "keys and values are repeated for grouped heads in different ways");
   Location loc = fusedBetween(op, {found.q.value, found.k.value, found.v.value});
-  found.k = peel(ungrouped(rewriter, found.k, repeatK), nullptr);
-  found.v = peel(ungrouped(rewriter, found.v, repeatV), nullptr);
-  Value mask = sumOfMasks(rewriter, loc, found.masks);
-  auto attention = AttentionOp::create(rewriter, loc, op.getType(), found.q.value, found.k.value, found.v.value, mask,
-                                       APFloat(found.scale), false, found.q.layout, found.k.layout, found.v.layout, axes);
-  remarkPassed(loc, kPass, "raised", mask ? "to attention with a mask" : "to attention");
+  AttentionOp attention = createAttention(rewriter, loc, op, found, repeatK, repeatV);
   bool needsGuard = weights != unguarded && !llvm::all_of(found.masks, isFinite);
-  rewriter.replaceOp(op, needsGuard ? guarded(rewriter, attention) : attention.getResult());
+  Value result = needsGuard ? guarded(rewriter, attention) : attention.getResult();
+  if (rank == 3)
+    result = reshapeTo(rewriter, loc, result, ArrayRef(mixedSizes(rewriter, loc, result)).drop_front());
+  rewriter.replaceOp(op, result);
   return success();
 }
 

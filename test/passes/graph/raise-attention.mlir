@@ -93,3 +93,32 @@ func.func @not(%q: tensor<1x2x4x8xf32>, %k: tensor<1x2x8x4xf32>, %v: tensor<1x2x
   %6 = ds.matmul %5, %v : (tensor<1x2x4x4xf32>, tensor<1x2x4x8xf32>) -> tensor<1x2x4x8xf32>
   return %4, %6 : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>
 }
+
+// -----
+// Batch and heads merged into one axis.
+// CHECK-LABEL: @three_axes
+// CHECK-DAG: %[[Q:.*]] = ds.reshape %arg0 to [1, 6, 4, 8]
+// CHECK-DAG: %[[K:.*]] = ds.reshape %arg1 to [1, 6, 5, 8]
+// CHECK-DAG: %[[V:.*]] = ds.reshape %arg2 to [1, 6, 5, 8]
+// CHECK: %[[A:.*]] = ds.attention %[[Q]], %[[K]], %[[V]] mask %arg3
+// CHECK: ds.reshape %[[A]] to [6, 4, 8]
+func.func @three_axes(%q: tensor<6x4x8xf32>, %k: tensor<6x5x8xf32>, %v: tensor<6x5x8xf32>, %m: tensor<6x4x5xf32>) -> tensor<6x4x8xf32> {
+  %kt = ds.transpose %k [0, 2, 1] : (tensor<6x5x8xf32>) -> tensor<6x8x5xf32>
+  %0 = ds.matmul %q, %kt : (tensor<6x4x8xf32>, tensor<6x8x5xf32>) -> tensor<6x4x5xf32>
+  %1 = ds.add %0, %m : (tensor<6x4x5xf32>, tensor<6x4x5xf32>) -> tensor<6x4x5xf32>
+  %2 = ds.softmax %1 axis 2 : (tensor<6x4x5xf32>) -> tensor<6x4x5xf32>
+  %3 = ds.matmul %2, %v : (tensor<6x4x5xf32>, tensor<6x5x8xf32>) -> tensor<6x4x8xf32>
+  return %3 : tensor<6x4x8xf32>
+}
+
+// -----
+// The weights are an output too: computing them twice would not pay.
+// CHECK-LABEL: @weights_used
+// CHECK-NOT: ds.attention
+func.func @weights_used(%q: tensor<1x2x4x8xf32>, %k: tensor<1x2x4x8xf32>, %v: tensor<1x2x4x8xf32>)
+    -> (tensor<1x2x4x8xf32>, tensor<1x2x4x4xf32>) {
+  %0 = ds.matmul %q, %k {transpose_b} : (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>) -> tensor<1x2x4x4xf32>
+  %1 = ds.softmax %0 axis 3 : (tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+  %2 = ds.matmul %1, %v : (tensor<1x2x4x4xf32>, tensor<1x2x4x8xf32>) -> tensor<1x2x4x8xf32>
+  return %2, %1 : tensor<1x2x4x8xf32>, tensor<1x2x4x4xf32>
+}
