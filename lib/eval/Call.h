@@ -9,7 +9,11 @@ namespace mlir::ds::eval {
 
 class Call {
 public:
-  Call(Operation *op, ArrayRef<Tensor> operands, EvalContext &context) : op(op), operands(operands), context(context) {}
+  // Values of the function that an op with a region stands in.
+  using Outside = llvm::function_ref<std::optional<Tensor>(Value)>;
+
+  Call(Operation *op, ArrayRef<Tensor> operands, EvalContext &context, Outside outside)
+      : op(op), operands(operands), context(context), outside(outside) {}
 
   // The tensor that is the operand `value` of this op.
   const Tensor &operator[](Value value) const;
@@ -31,6 +35,7 @@ public:
   Operation *op;
   ArrayRef<Tensor> operands;
   EvalContext &context;
+  Outside outside;
   SmallVector<Tensor> results;
 };
 
@@ -64,12 +69,46 @@ void addNorm(OpTable &table);
 void addImage(OpTable &table);
 void addData(OpTable &table);
 void addScalar(OpTable &table);
+void addGroups(OpTable &table);
+void addKernels(OpTable &table);
 
 // A float cut towards zero to an integer type, its nearest bound when outside, 0 for NaN.
 int64_t saturate(Type type, double value);
 
 // The highest or lowest value of an element type; infinities for floats.
 template <typename T> T extreme(Type type, bool highest);
+
+// What ds ops and the kernel ops of `groups` compute alike. Each appends its results to the call.
+struct Convolution {
+  Tensor input, filter;
+  Shape result;
+  ArrayRef<int64_t> strides, pads, dilations;
+  int64_t groups;
+  bool channelsLast;
+};
+LogicalResult convolve(Call &call, const Convolution &conv);
+struct Pooling {
+  Tensor input;
+  Shape result;
+  PoolKind kind;
+  ArrayRef<int64_t> kernel, strides, pads, dilations;
+  bool countIncludePad;
+  int64_t p;
+  bool channelsLast;
+};
+LogicalResult pool(Call &call, const Pooling &pooling);
+struct Attention {
+  Tensor q, k, v, mask; // no mask: no element type
+  double scale;
+  bool causal;
+  ArrayRef<int64_t> qLayout, kLayout, vLayout, outLayout;
+};
+LogicalResult attend(Call &call, const Attention &attention);
+LogicalResult scan(Call &call, const Tensor &input, int64_t axis, ReduceKind kind, bool exclusive, bool reverse);
+LogicalResult topK(Call &call, const Tensor &input, int64_t axis, int64_t k, bool largest);
+LogicalResult scatterTuples(Call &call, const Tensor &input, const Tensor &indices, const Tensor &updates,
+                            ScatterKind kind);
+LogicalResult nonZero(Call &call, const Tensor &input);
 
 // C[m,n] += A[m,k] * B[k,n], row-major.
 void gemm(int64_t m, int64_t n, int64_t k, const double *a, const double *b, double *c);

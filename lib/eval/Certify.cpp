@@ -37,12 +37,12 @@ private:
   LogicalResult evaluateOriginal(func::FuncOp at) {
     first = run(original->lookupSymbol<func::FuncOp>(at.getSymName()));
     if (first.empty() && at.getNumResults())
-      return at.emitError(
+      return emitError(at.getLoc(), 
           "--certify: the function cannot be evaluated before any pass; declare inputs (--certify-inputs) or sizes "
           "(--certify-dim)");
     for (auto [i, tensor] : llvm::enumerate(first))
       if (!hasFinite(tensor))
-        return at.emitError() << "--certify: output " << i
+        return emitError(at.getLoc()) << "--certify: output " << i
                               << " has no finite element on these inputs, which proves nothing; declare "
                               << "inputs (--certify-inputs)";
     previous = first;
@@ -77,7 +77,7 @@ LogicalResult Certificate::check(func::FuncOp func, StringRef pass) {
   }
   SmallVector<Tensor> now = run(func);
   if (now.size() != first.size())
-    return func.emitError() << "--certify: broken by " << pass << ": the function cannot be evaluated any more";
+    return emitError(func.getLoc()) << "--certify: broken by " << pass << ": the function cannot be evaluated any more";
   bool good = true;
   for (auto [i, tensor] : llvm::enumerate(now)) {
     auto name = func.getResultAttrOfType<StringAttr>(i, "ds.name");
@@ -89,7 +89,7 @@ LogicalResult Certificate::check(func::FuncOp func, StringRef pass) {
     good &= passed;
   }
   previous = std::move(now);
-  return good ? success() : func.emitError() << "--certify: broken by " << pass;
+  return good ? success() : emitError(func.getLoc()) << "--certify: broken by " << pass;
 }
 
 // Runs on modules and functions alike; what is not the entry function does not matter.
@@ -106,7 +106,7 @@ public:
     else if (func && func.getSymName() != "main")
       return;
     if (!func) {
-      getOperation()->emitError() << "--certify: there is no @main" << (pass.empty() ? "" : " after ") << pass;
+      emitError(getOperation()->getLoc()) << "--certify: there is no @main" << (pass.empty() ? "" : " after ") << pass;
       return signalPassFailure();
     }
     if (failed(pass.empty() ? certificate->start(func) : certificate->check(func, pass)))

@@ -172,16 +172,21 @@ LogicalResult evalScatterElements(ScatterElementsOp op, Call &call) {
 }
 
 LogicalResult evalScatterNd(ScatterNdOp op, Call &call) {
-  const Tensor &input = call[op.getInput()], &indices = call[op.getIndices()];
+  return scatterTuples(call, call[op.getInput()], call[op.getIndices()], call[op.getUpdates()], op.getKind());
+}
+LogicalResult evalNonZero(NonZeroOp op, Call &call) { return nonZero(call, call[op.getInput()]); }
+} // namespace
+
+LogicalResult eval::scatterTuples(Call &call, const Tensor &input, const Tensor &indices, const Tensor &updates,
+                                  ScatterKind kind) {
   auto offsets = tupleOffsets(call, indices, input.shape(), 0);
   if (failed(offsets))
     return failure();
   int64_t block = product(input.shape().drop_front(indices.shape().back()));
-  return scatter(call, input, call[op.getUpdates()], *offsets, block, op.getKind());
+  return scatter(call, input, updates, *offsets, block, kind);
 }
 
-LogicalResult evalNonZero(NonZeroOp op, Call &call) {
-  const Tensor &input = call[op.getInput()];
+LogicalResult eval::nonZero(Call &call, const Tensor &input) {
   std::vector<double> values = load<double>(input);
   std::vector<int64_t> found, result;
   for (auto [i, value] : llvm::enumerate(values))
@@ -192,7 +197,6 @@ LogicalResult evalNonZero(NonZeroOp op, Call &call) {
       result.push_back(at / stride % input.shape()[axis]);
   return call.give({input.rank(), static_cast<int64_t>(found.size())}, result);
 }
-} // namespace
 
 void eval::addIndexing(OpTable &table) {
   table.add<GatherOp>(evalGather);

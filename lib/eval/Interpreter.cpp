@@ -16,8 +16,9 @@ static bool fits(const Tensor &tensor, Type type) {
   return tensorType ? succeeded(verifyCompatibleShape(tensorType.getShape(), tensor.shape())) : tensor.rank() == 0;
 }
 
-FailureOr<SmallVector<Tensor>> mlir::ds::evaluateOp(Operation *op, ArrayRef<Tensor> operands, EvalContext &context) {
-  Call call(op, operands, context);
+static FailureOr<SmallVector<Tensor>> evaluateOp(Operation *op, ArrayRef<Tensor> operands, EvalContext &context,
+                                                 Call::Outside outside) {
+  Call call(op, operands, context, outside);
   if (std::optional<FailureOr<Tensor>> scalar = evaluateScalar(op, operands)) {
     if (failed(call.give(*scalar)))
       return failure();
@@ -32,6 +33,10 @@ FailureOr<SmallVector<Tensor>> mlir::ds::evaluateOp(Operation *op, ArrayRef<Tens
     if (!fits(value, type))
       return call.error() << "gives a " << value.type() << " where its type says " << type;
   return std::move(call.results);
+}
+
+FailureOr<SmallVector<Tensor>> mlir::ds::evaluateOp(Operation *op, ArrayRef<Tensor> operands, EvalContext &context) {
+  return ::evaluateOp(op, operands, context, [](Value) { return std::nullopt; });
 }
 
 bool mlir::ds::canEvaluate(Operation *op) {
@@ -65,7 +70,11 @@ private:
     return llvm::map_to_vector(op.getOperands(), [&](Value value) { return values.lookup(value); });
   }
   LogicalResult step(Operation &op) {
-    FailureOr<SmallVector<Tensor>> results = evaluateOp(&op, operandsOf(op), context);
+    auto outside = [&](Value value) {
+      auto it = values.find(value);
+      return it == values.end() ? std::nullopt : std::optional(it->second);
+    };
+    FailureOr<SmallVector<Tensor>> results = ::evaluateOp(&op, operandsOf(op), context, outside);
     if (failed(results))
       return failure();
     if (context.options.onOp)
@@ -110,4 +119,16 @@ FailureOr<SmallVector<Tensor>> Interpreter::run(func::FuncOp func, ArrayRef<Tens
 
 FailureOr<SmallVector<Tensor>> Interpreter::evaluate(Operation *op, ArrayRef<Tensor> operands) {
   return canEvaluate(op) ? evaluateOp(op, operands, context) : FailureOr<SmallVector<Tensor>>(failure());
+}
+
+namespace {
+class InterpreterInterface : public ExecutorInterface {
+public:
+  explicit InterpreterInterface(Dialect *dialect) : ExecutorInterface(dialect) {}
+  std::unique_ptr<Executor> create() const override { return std::make_unique<Interpreter>(); }
+};
+} // namespace
+
+void mlir::ds::registerInterpreter(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *, DsDialect *dialect) { dialect->addInterface<InterpreterInterface>(); });
 }

@@ -16,17 +16,20 @@ struct EvalOptions {
   std::function<void(Operation *, ArrayRef<Tensor>)> onOp;
 };
 
-// What an evaluation keeps between ops: options and mapped weight files.
+// What an evaluation of one module keeps between ops: options, mapped weight files, packed weights.
 class EvalContext {
 public:
   explicit EvalContext(EvalOptions options = {}) : options(std::move(options)), weights(this->options.weightsDir) {}
   // A weight's elements. Emits an error at `op` on failure.
   FailureOr<Tensor> weight(WeightOp op);
+  // The results of the weight program `@weights` of a module at the stop `groups`. It runs once.
+  FailureOr<ArrayRef<Tensor>> weightProgram(ModuleOp module);
 
   const EvalOptions options;
 
 private:
   WeightData weights;
+  std::optional<SmallVector<Tensor>> packedWeights;
 };
 
 // Runs `func`: one tensor per argument, whose element types and shapes fit the argument types (`?` takes any size).
@@ -48,5 +51,8 @@ public:
 private:
   EvalContext context;
 };
+
+// Attaches the interpreter to the ds dialect, as the executor of passes.
+void registerInterpreter(DialectRegistry &registry);
 
 } // namespace mlir::ds

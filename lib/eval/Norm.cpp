@@ -60,59 +60,12 @@ LogicalResult evalNorm(NormOp op, Call &call) {
   return call.give(*shape, values);
 }
 
-// Scores of one head, softmaxed: [S, T].
-std::vector<double> headWeights(AttentionOp op, ArrayRef<int64_t> sizes, const double *q, const double *keysTransposed,
-                                const double *mask) {
-  int64_t s = sizes[0], t = sizes[1], d = sizes[2];
-  std::vector<double> scores(s * t, 0.0);
-  gemm(s, t, d, q, keysTransposed, scores.data());
-  for (int64_t i = 0; i < s; ++i) {
-    for (int64_t j = 0; j < t; ++j) {
-      double &score = scores[i * t + j];
-      score = score * op.getScale().convertToDouble() + (mask ? mask[i * t + j] : 0);
-      if (op.getCausal() && j > i + t - s)
-        score = -INFINITY;
-    }
-    softmaxRow(scores.data() + i * t, t, 1, false);
-  }
-  return scores;
-}
-
 LogicalResult evalAttention(AttentionOp op, Call &call) {
-  FailureOr<Shape> stored = call.inferredShape();
-  if (failed(stored))
+  if (failed(call.inferredShape())) // checks the operands
     return failure();
-  ArrayRef<int64_t> kLayout = op.getKLayout();
-  FailureOr<Tensor> q = permuted(call[op.getQ()], op.getQLayout()),
-                    k = permuted(call[op.getK()], {kLayout[0], kLayout[1], kLayout[3], kLayout[2]}),
-                    v = permuted(call[op.getV()], op.getVLayout()), mask = Tensor();
-  if (failed(q) || failed(k) || failed(v))
-    return call.give(failure());
-  int64_t b = q->shape()[0], h = q->shape()[1], s = q->shape()[2], d = q->shape()[3], hk = k->shape()[1],
-          t = k->shape()[3], dv = v->shape()[3];
-  if (hk == 0 || h % hk)
-    return call.error() << "C2: " << h << " heads over " << hk << " key heads";
-  std::vector<double> x = load<double>(*q), y = load<double>(*k), z = load<double>(*v), bias,
-                      result(b * h * s * dv, 0.0);
-  if (op.getMask()) {
-    mask = broadcasted(call[op.getMask()], {b, h, s, t});
-    if (failed(mask))
-      return call.give(failure());
-    bias = load<double>(*mask);
-  }
-  for (int64_t i = 0; i < b * h; ++i) {
-    int64_t head = i / h * hk + i % h / (h / hk);
-    std::vector<double> weights = headWeights(op, {s, t, d}, x.data() + i * s * d, y.data() + head * d * t,
-                                              bias.empty() ? nullptr : bias.data() + i * s * t);
-    gemm(s, dv, t, weights.data(), z.data() + head * t * dv, result.data() + i * s * dv);
-  }
-  FailureOr<Tensor> logical = store<double>(call.elementType(), {b, h, s, dv}, result);
-  if (failed(logical))
-    return call.give(failure());
-  SmallVector<int64_t> order(4);
-  for (auto [i, axis] : llvm::enumerate(op.getOutLayout()))
-    order[axis] = i;
-  return call.give(permuted(*logical, order));
+  return attend(call, {call[op.getQ()], call[op.getK()], call[op.getV()], op.getMask() ? call[op.getMask()] : Tensor(),
+                       op.getScale().convertToDouble(), op.getCausal(), op.getQLayout(), op.getKLayout(),
+                       op.getVLayout(), op.getOutLayout()});
 }
 
 LogicalResult evalRope(RopeOp op, Call &call) {
@@ -138,6 +91,58 @@ LogicalResult evalRope(RopeOp op, Call &call) {
   return call.give(*shape, values);
 }
 } // namespace
+
+// Scores of one head, softmaxed: [S, T].
+static std::vector<double> headWeights(const Attention &op, ArrayRef<int64_t> sizes, const double *q,
+                                       const double *keysTransposed, const double *mask) {
+  int64_t s = sizes[0], t = sizes[1], d = sizes[2];
+  std::vector<double> scores(s * t, 0.0);
+  gemm(s, t, d, q, keysTransposed, scores.data());
+  for (int64_t i = 0; i < s; ++i) {
+    for (int64_t j = 0; j < t; ++j) {
+      double &score = scores[i * t + j];
+      score = score * op.scale + (mask ? mask[i * t + j] : 0);
+      if (op.causal && j > i + t - s)
+        score = -INFINITY;
+    }
+    softmaxRow(scores.data() + i * t, t, 1, false);
+  }
+  return scores;
+}
+
+LogicalResult eval::attend(Call &call, const Attention &op) {
+  FailureOr<Tensor> q = permuted(op.q, op.qLayout),
+                    k = permuted(op.k, {op.kLayout[0], op.kLayout[1], op.kLayout[3], op.kLayout[2]}),
+                    v = permuted(op.v, op.vLayout);
+  if (failed(q) || failed(k) || failed(v))
+    return call.give(failure());
+  int64_t b = q->shape()[0], h = q->shape()[1], s = q->shape()[2], d = q->shape()[3], hk = k->shape()[1],
+          t = k->shape()[3], dv = v->shape()[3];
+  if (hk == 0 || h % hk || k->shape()[2] != d || v->shape()[2] != t || k->shape()[0] != b || v->shape()[0] != b ||
+      v->shape()[1] != hk)
+    return call.error() << "C3: the sizes of q, k and v do not agree";
+  std::vector<double> x = load<double>(*q), y = load<double>(*k), z = load<double>(*v), bias,
+                      result(b * h * s * dv, 0.0);
+  if (op.mask) {
+    FailureOr<Tensor> mask = broadcasted(op.mask, {b, h, s, t});
+    if (failed(mask))
+      return call.give(failure());
+    bias = load<double>(*mask);
+  }
+  for (int64_t i = 0; i < b * h; ++i) {
+    int64_t head = i / h * hk + i % h / (h / hk);
+    std::vector<double> weights = headWeights(op, {s, t, d}, x.data() + i * s * d, y.data() + head * d * t,
+                                              bias.empty() ? nullptr : bias.data() + i * s * t);
+    gemm(s, dv, t, weights.data(), z.data() + head * t * dv, result.data() + i * s * dv);
+  }
+  FailureOr<Tensor> logical = store<double>(call.elementType(), {b, h, s, dv}, result);
+  if (failed(logical))
+    return call.give(failure());
+  SmallVector<int64_t> order(4);
+  for (auto [i, axis] : llvm::enumerate(op.outLayout))
+    order[axis] = i;
+  return call.give(permuted(*logical, order));
+}
 
 void eval::addNorm(OpTable &table) {
   table.add<SoftmaxOp>(evalSoftmax);

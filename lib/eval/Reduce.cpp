@@ -122,18 +122,26 @@ LogicalResult evalArgReduce(ArgReduceOp op, Call &call) {
 }
 
 LogicalResult evalScan(ScanOp op, Call &call) {
-  Rows rows(call[op.getInput()], op.getAxis());
+  return scan(call, call[op.getInput()], op.getAxis(), op.getKind(), op.getExclusive(), op.getReverse());
+}
+
+LogicalResult evalTopK(TopKOp op, Call &call) {
+  return topK(call, call[op.getInput()], op.getAxis(), call.mixed(op.getK(), op.getStaticK())[0], op.getLargest());
+}
+} // namespace
+
+LogicalResult eval::scan(Call &call, const Tensor &input, int64_t axis, ReduceKind kind, bool exclusive, bool reverse) {
+  Rows rows(input, axis);
   if (failed(rows.tensor))
     return call.give(failure());
-  bool exclusive = op.getExclusive(), reverse = op.getReverse();
   return dispatch(rows.tensor->elementType(), [&](auto zero) {
     using T = decltype(zero);
     std::vector<T> values = load<T>(*rows.tensor);
     for (int64_t i = 0; i < rows.count; ++i) {
-      T sum = neutral<T>(op.getKind(), rows.tensor->elementType());
+      T sum = neutral<T>(kind, rows.tensor->elementType());
       for (int64_t j = 0; j < rows.length; ++j) {
         T &value = values[i * rows.length + (reverse ? rows.length - 1 - j : j)];
-        T next = combine<T>(op.getKind(), sum, value);
+        T next = combine<T>(kind, sum, value);
         value = exclusive ? sum : next;
         sum = next;
       }
@@ -146,11 +154,10 @@ LogicalResult evalScan(ScanOp op, Call &call) {
 // A total order in which NaN is the largest value.
 template <typename T> bool below(T a, T b) { return a < b || (b != b && a == a); }
 
-LogicalResult evalTopK(TopKOp op, Call &call) {
-  Rows rows(call[op.getInput()], op.getAxis());
+LogicalResult eval::topK(Call &call, const Tensor &input, int64_t axis, int64_t k, bool largest) {
+  Rows rows(input, axis);
   if (failed(rows.tensor))
     return call.give(failure());
-  int64_t k = call.mixed(op.getK(), op.getStaticK())[0];
   if (k < 0 || k > rows.length)
     return call.error() << "C2: k = " << k << " of an axis of size " << rows.length;
   Shape shape(rows.tensor->shape());
@@ -162,9 +169,8 @@ LogicalResult evalTopK(TopKOp op, Call &call) {
     for (int64_t i = 0; i < rows.count; ++i) {
       const T *row = values.data() + i * rows.length;
       std::iota(order.begin(), order.end(), 0);
-      std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-        return op.getLargest() ? below(row[b], row[a]) : below(row[a], row[b]);
-      });
+      std::stable_sort(order.begin(), order.end(),
+                       [&](int64_t a, int64_t b) { return largest ? below(row[b], row[a]) : below(row[a], row[b]); });
       for (int64_t j = 0; j < k; ++j) {
         best.push_back(row[order[j]]);
         indices.push_back(order[j]);
@@ -177,8 +183,6 @@ LogicalResult evalTopK(TopKOp op, Call &call) {
     return call.give(permuted(*indexRows, inverse(rows.order)));
   });
 }
-} // namespace
-
 void eval::addReduce(OpTable &table) {
   table.add<ReduceOp>(evalReduce);
   table.add<ArgReduceOp>(evalArgReduce);

@@ -64,33 +64,11 @@ struct Windows {
 };
 
 LogicalResult evalConv(ConvOp op, Call &call) {
-  FailureOr<Shape> stored = call.inferredShape();
-  if (failed(stored))
+  FailureOr<Shape> shape = call.inferredShape();
+  if (failed(shape))
     return failure();
-  Shape shape = channelsFirst(*stored, op.getChannelsLast());
-  FailureOr<Tensor> image = channelsFirst(call[op.getInput()], op.getChannelsLast());
-  const Tensor &filter = call[op.getFilter()];
-  if (failed(image) || !byteSize(call.elementType(), shape))
-    return call.give(failure());
-  Windows windows(image->shape().drop_front(2), ArrayRef<int64_t>(shape).drop_front(2), filter.shape().drop_front(2),
-                  op.getStrides(), op.getDilations(), op.getPads());
-  int64_t groups = op.getGroups(), channels = filter.shape()[1], filters = filter.shape()[0] / groups;
-  int64_t pixels = product(image->shape().drop_front(2)), taps = windows.taps, positions = windows.positions;
-  return dispatch(call.elementType(), [&](auto zero) {
-    using T = decltype(zero);
-    std::vector<T> x = load<T>(*image), w = load<T>(filter), y(product(shape), T(0)),
-                   columns(channels * taps * positions);
-    for (int64_t n = 0; n < shape[0]; ++n)
-      for (int64_t g = 0; g < groups; ++g) {
-        const T *from = x.data() + (n * groups + g) * channels * pixels;
-        for (int64_t c = 0; c < channels; ++c)
-          for (int64_t i = 0; i < taps * positions; ++i)
-            columns[c * taps * positions + i] = windows.sources[i] < 0 ? T(0) : from[c * pixels + windows.sources[i]];
-        gemm(filters, positions, channels * taps, w.data() + g * filters * channels * taps, columns.data(),
-             y.data() + (n * groups + g) * filters * positions);
-      }
-    return giveImage(call, shape, y, op.getChannelsLast());
-  });
+  return convolve(call, {call[op.getInput()], call[op.getFilter()], *shape, op.getStrides(), op.getPads(),
+                         op.getDilations(), static_cast<int64_t>(op.getGroups()), op.getChannelsLast()});
 }
 
 // Runs a convolution backwards: what a window reads there, it adds to here.
@@ -131,23 +109,23 @@ LogicalResult evalConvTranspose(ConvTransposeOp op, Call &call) {
 }
 
 // One window of one channel.
-template <typename T> T pooled(PoolOp op, Type type, const Windows &windows, int64_t p, const T *channel) {
+template <typename T> T pooled(const Pooling &pooling, Type type, const Windows &windows, int64_t p, const T *channel) {
   T best = extreme<T>(type, false);
   double sum = 0;
   int64_t count = 0;
   for (int64_t k = 0; k < windows.taps; ++k) {
     int64_t source = windows.sources[k * windows.positions + p];
-    count += source >= 0 || (source == outside && op.getCountIncludePad());
+    count += source >= 0 || (source == outside && pooling.countIncludePad);
     if (source < 0)
       continue;
     T value = channel[source];
     best = best != best || best > value ? best : value;
-    sum += op.getKind() == PoolKind::lp ? std::pow(std::fabs(static_cast<double>(value)), op.getP())
+    sum += pooling.kind == PoolKind::lp ? std::pow(std::fabs(static_cast<double>(value)), pooling.p)
                                         : static_cast<double>(value);
   }
-  if (op.getKind() == PoolKind::max)
+  if (pooling.kind == PoolKind::max)
     return best;
-  double result = op.getKind() == PoolKind::lp ? std::pow(sum, 1.0 / op.getP()) : sum / count;
+  double result = pooling.kind == PoolKind::lp ? std::pow(sum, 1.0 / pooling.p) : sum / count;
   if constexpr (std::is_same_v<T, double>)
     return result;
   else
@@ -155,15 +133,49 @@ template <typename T> T pooled(PoolOp op, Type type, const Windows &windows, int
 }
 
 LogicalResult evalPool(PoolOp op, Call &call) {
-  FailureOr<Shape> stored = call.inferredShape();
-  if (failed(stored))
+  FailureOr<Shape> shape = call.inferredShape();
+  if (failed(shape))
     return failure();
-  Shape shape = channelsFirst(*stored, op.getChannelsLast());
-  FailureOr<Tensor> image = channelsFirst(call[op.getInput()], op.getChannelsLast());
+  return pool(call,
+              {call[op.getInput()], *shape, op.getKind(), op.getKernel(), op.getStrides(), op.getPads(),
+               op.getDilations(), op.getCountIncludePad(), static_cast<int64_t>(op.getP()), op.getChannelsLast()});
+}
+} // namespace
+
+LogicalResult eval::convolve(Call &call, const Convolution &conv) {
+  Shape shape = channelsFirst(conv.result, conv.channelsLast);
+  FailureOr<Tensor> image = channelsFirst(conv.input, conv.channelsLast);
+  const Tensor &filter = conv.filter;
   if (failed(image) || !byteSize(call.elementType(), shape))
     return call.give(failure());
-  Windows windows(image->shape().drop_front(2), ArrayRef<int64_t>(shape).drop_front(2), op.getKernel(), op.getStrides(),
-                  op.getDilations(), op.getPads());
+  Windows windows(image->shape().drop_front(2), ArrayRef<int64_t>(shape).drop_front(2), filter.shape().drop_front(2),
+                  conv.strides, conv.dilations, conv.pads);
+  int64_t groups = conv.groups, channels = filter.shape()[1], filters = filter.shape()[0] / groups;
+  int64_t pixels = product(image->shape().drop_front(2)), taps = windows.taps, positions = windows.positions;
+  return dispatch(call.elementType(), [&](auto zero) {
+    using T = decltype(zero);
+    std::vector<T> x = load<T>(*image), w = load<T>(filter), y(product(shape), T(0)),
+                   columns(channels * taps * positions);
+    for (int64_t n = 0; n < shape[0]; ++n)
+      for (int64_t g = 0; g < groups; ++g) {
+        const T *from = x.data() + (n * groups + g) * channels * pixels;
+        for (int64_t c = 0; c < channels; ++c)
+          for (int64_t i = 0; i < taps * positions; ++i)
+            columns[c * taps * positions + i] = windows.sources[i] < 0 ? T(0) : from[c * pixels + windows.sources[i]];
+        gemm(filters, positions, channels * taps, w.data() + g * filters * channels * taps, columns.data(),
+             y.data() + (n * groups + g) * filters * positions);
+      }
+    return giveImage(call, shape, y, conv.channelsLast);
+  });
+}
+
+LogicalResult eval::pool(Call &call, const Pooling &pooling) {
+  Shape shape = channelsFirst(pooling.result, pooling.channelsLast);
+  FailureOr<Tensor> image = channelsFirst(pooling.input, pooling.channelsLast);
+  if (failed(image) || !byteSize(call.elementType(), shape))
+    return call.give(failure());
+  Windows windows(image->shape().drop_front(2), ArrayRef<int64_t>(shape).drop_front(2), pooling.kernel, pooling.strides,
+                  pooling.dilations, pooling.pads);
   int64_t pixels = product(image->shape().drop_front(2));
   return dispatch(call.elementType(), [&](auto zero) {
     using T = decltype(zero);
@@ -171,11 +183,10 @@ LogicalResult evalPool(PoolOp op, Call &call) {
     y.reserve(product(shape));
     for (int64_t channel = 0; channel < shape[0] * shape[1]; ++channel)
       for (int64_t p = 0; p < windows.positions; ++p)
-        y.push_back(pooled<T>(op, call.elementType(), windows, p, x.data() + channel * pixels));
-    return giveImage(call, shape, y, op.getChannelsLast());
+        y.push_back(pooled<T>(pooling, call.elementType(), windows, p, x.data() + channel * pixels));
+    return giveImage(call, shape, y, pooling.channelsLast);
   });
 }
-} // namespace
 
 void eval::addWindows(OpTable &table) {
   table.add<ConvOp>(evalConv);

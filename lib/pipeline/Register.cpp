@@ -2,6 +2,7 @@
 #include "lib/pipeline/Register.h"
 #include "dialects/ds/ir/DsOps.h"
 #include "dialects/dsk/ir/DskOps.h"
+#include "lib/eval/Interpreter.h"
 #include "lib/target/cpu/CpuTarget.h"
 #include "passes/graph/Passes.h"
 #include "passes/lowering/Passes.h"
@@ -12,6 +13,7 @@ using namespace mlir;
 void ds::registerPipelineDialects(DialectRegistry &registry) {
   registry.insert<DsDialect, dsk::DskDialect, affine::AffineDialect, arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
                   math::MathDialect, scf::SCFDialect, tensor::TensorDialect>();
+  registerInterpreter(registry);
   registerCpuTarget(registry);
 }
 

@@ -65,6 +65,25 @@ def ChannelsLast : Pass<"ds-graph-channels-last", "ModuleOp"> {
   }];
 }
 
+def FoldConstants : Pass<"ds-graph-fold-constants", "ModuleOp"> {
+  let summary = "Ops on constants become constants, as long as they stay small.";
+  let description = [{
+    Runs each op whose operands are all constants on the executor that the tool has attached, if its result has at most `max-bytes`.
+    Weights are no constants: nothing that is fed by one folds. An op that fails on its constants is an error of the model.
+
+    ```mlir
+    %0 = ds.constant dense<[1, 2]> : tensor<2xi64>
+    %1 = ds.iota [2] : tensor<2xi64>
+    %2 = ds.add %0, %1 : (tensor<2xi64>, tensor<2xi64>) -> tensor<2xi64>
+    ```
+    becomes
+    ```mlir
+    %2 = ds.constant dense<[1, 3]> : tensor<2xi64>
+    ```
+  }];
+  let options = [Option<"maxBytes", "max-bytes", "int64_t", /*default=*/"1024", "Largest result, in bytes">];
+}
+
 def FoldNormIntoConv : Pass<"ds-graph-fold-norm-into-conv", "ModuleOp"> {
   let summary = "Factors per channel behind a kernel go into its weights.";
   let description = [{
