@@ -16,14 +16,19 @@ class Certificate {
 public:
   explicit Certificate(CertifyOptions options) : options(std::move(options)) {}
 
-  // Evaluates the module as it is before any pass.
+  // Evaluates the module as it is before any pass. Models of images may need larger sizes than the first ones sampled.
   LogicalResult start(func::FuncOp func) {
-    FailureOr<SmallVector<Tensor>> sampled = sampleInputs(func, options.samples);
-    if (failed(sampled))
-      return failure();
-    inputs = *sampled;
     original = cast<ModuleOp>(func->getParentOp()->clone());
-    return evaluateOriginal(func);
+    if (options.samples.inputsDir.empty()) {
+      ScopedDiagnosticHandler silent(func.getContext(), [](Diagnostic &) {});
+      if (succeeded(sample(func)))
+        return success();
+      options.samples.spatialScale = 32;
+      if (succeeded(sample(func)))
+        return success();
+      options.samples.spatialScale = 1;
+    }
+    return sample(func);
   }
   LogicalResult check(func::FuncOp func, StringRef pass);
 
@@ -34,25 +39,32 @@ private:
     FailureOr<SmallVector<Tensor>> results = evaluate(func, inputs, evalOptions);
     return succeeded(results) ? *results : SmallVector<Tensor>();
   }
+  LogicalResult sample(func::FuncOp func) {
+    FailureOr<SmallVector<Tensor>> sampled = sampleInputs(func, options.samples);
+    if (failed(sampled))
+      return failure();
+    inputs = *sampled;
+    return evaluateOriginal(func);
+  }
   LogicalResult evaluateOriginal(func::FuncOp at) {
     first = run(original->lookupSymbol<func::FuncOp>(at.getSymName()));
     if (first.empty() && at.getNumResults())
-      return emitError(at.getLoc(), 
+      return emitError(
+          at.getLoc(),
           "--certify: the function cannot be evaluated before any pass; declare inputs (--certify-inputs) or sizes "
           "(--certify-dim)");
     for (auto [i, tensor] : llvm::enumerate(first))
       if (!hasFinite(tensor))
         return emitError(at.getLoc()) << "--certify: output " << i
-                              << " has no finite element on these inputs, which proves nothing; declare "
-                              << "inputs (--certify-inputs)";
+                                      << " has no finite element on these inputs, which proves nothing; declare "
+                                      << "inputs (--certify-inputs)";
     previous = first;
     return success();
   }
   // Whether the signature still takes the inputs; passes may fix sizes.
   bool fits(func::FuncOp func) {
-    return llvm::all_of(llvm::zip_equal(func.getArgumentTypes(), inputs), [](auto pair) {
-      auto [type, tensor] = pair;
-      return succeeded(verifyCompatibleShape(cast<RankedTensorType>(type), tensor.type()));
+    return llvm::equal(func.getArgumentTypes(), inputs, [](Type type, const Tensor &tensor) {
+      return isa<RankedTensorType>(type) && succeeded(verifyCompatibleShape(type, tensor.type()));
     });
   }
   double boundOf(StringRef pass) const {
@@ -67,12 +79,8 @@ private:
 
 LogicalResult Certificate::check(func::FuncOp func, StringRef pass) {
   if (!fits(func)) {
-    FailureOr<SmallVector<Tensor>> sampled = sampleInputs(func, options.samples);
-    if (failed(sampled))
-      return failure();
-    inputs = *sampled;
     llvm::errs() << "certify: " << pass << ": narrows the inputs; sampled again\n";
-    if (failed(evaluateOriginal(func)))
+    if (failed(sample(func)))
       return failure();
   }
   SmallVector<Tensor> now = run(func);

@@ -29,9 +29,10 @@ public:
   Sizes(const SampleOptions &options, std::mt19937_64 &random) : options(options), random(random) {}
 
   // The size that a dimension has in this sample. Sums of names ("past + 1") are those of their parts.
-  int64_t of(StringRef text) {
+  int64_t of(StringRef text, bool spatial) {
+    int64_t scale = spatial ? options.spatialScale : 1, low = scale > 1 ? 1 : 2, high = scale > 1 ? 3 : 7;
     if (text.empty())
-      return choose(2, 7);
+      return choose(low, high) * scale;
     Dim dim(text);
     if (auto given = options.dims.find(dim.name.str()); given != options.dims.end())
       return given->second;
@@ -42,13 +43,14 @@ public:
       dim.name.split(parts, '+');
       int64_t sum = 0, number;
       for (StringRef part : parts)
-        sum += part.trim().getAsInteger(10, number) ? of(part.trim()) : number;
+        sum += part.trim().getAsInteger(10, number) ? of(part.trim(), spatial) : number;
       return sum;
     }
-    int64_t size = dim.ranged ? choose(dim.low, std::min(dim.high, dim.low + 6)) : choose(2, 7);
+    int64_t size = 0;
     // Two names with one size would hide a mix-up of axes.
-    for (int tries = 0; tries < 100 && llvm::is_contained(llvm::make_second_range(sizes), size); ++tries)
-      size = dim.ranged ? choose(dim.low, std::min(dim.high, dim.low + 6)) : choose(2, 7 + tries / 10);
+    for (int tries = 0; tries < 100 && (tries == 0 || llvm::is_contained(llvm::make_second_range(sizes), size));
+         ++tries)
+      size = dim.ranged ? choose(dim.low, std::min(dim.high, dim.low + 6)) : choose(low, high + tries / 10) * scale;
     return sizes[dim.name] = size;
   }
 
@@ -140,7 +142,7 @@ FailureOr<SmallVector<Tensor>> mlir::ds::sampleInputs(func::FuncOp func, const S
     for (auto [axis, size] : llvm::enumerate(shape)) {
       auto dim = dims && axis < dims.size() ? dyn_cast<StringAttr>(dims[axis]) : StringAttr();
       if (ShapedType::isDynamic(size))
-        size = sizes.of(dim ? dim.getValue() : "");
+        size = sizes.of(dim ? dim.getValue() : "", axis >= 2);
     }
     FailureOr<Tensor> input = sampleTensor(type, shape, integerRange(func, i, name, options), random);
     if (failed(input))

@@ -13,6 +13,8 @@ struct SampleOptions {
   // Sizes of named dimensions (`ds.dims`). Others are sampled within their declared range, else from 2 to 7, different
   // by name.
   std::map<std::string, int64_t> dims;
+  // Factor of sampled sizes from axis 2 on; images need more than a few pixels.
+  int64_t spatialScale = 1;
   // Sampled integers lie in [0, integerBound), or in the argument's `ds.range = [low, high]` (both included), or within
   // the axis that they index.
   int64_t integerBound = 100;

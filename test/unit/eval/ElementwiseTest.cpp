@@ -98,6 +98,8 @@ TEST_F(Elementwise, CompareShiftsAndPower) {
   const char *a = "dense<[128, 1]> : tensor<2xui8>", *b = "dense<[1, 8]> : tensor<2xui8>";
   expect("ds.shift_left %x0, %x1 : (tensor<2xui8>, tensor<2xui8>) -> tensor<2xui8>", {a, b}, "tensor<2xui8>", {0, 0});
   expect("ds.shift_right %x0, %x1 : (tensor<2xui8>, tensor<2xui8>) -> tensor<2xui8>", {a, b}, "tensor<2xui8>", {64, 0});
+  expect("ds.shift_right %x0, %x1 : (tensor<3xi8>, tensor<3xi8>) -> tensor<3xi8>",
+         {"dense<[-8, 8, -8]> : tensor<3xi8>", "dense<[1, 8, -1]> : tensor<3xi8>"}, "tensor<3xi8>", {-4, 0, -1});
   expect("ds.pow %x0, %x1 : (tensor<3xi32>, tensor<3xi64>) -> tensor<3xi32>",
          {"dense<[3, -2, 2]> : tensor<3xi32>", "dense<[4, 3, -1]> : tensor<3xi64>"}, "tensor<3xi32>", {81, -8, 0});
   expect("ds.is_inf %x0 {positive = true, negative = false} : (tensor<2xf32>) -> tensor<2xi1>",
