@@ -124,9 +124,13 @@ static void optimize(llvm::Module &m, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(m, mam);
 }
 
-// The kernels come optimised; only what is called is read and stays.
+static bool callsOut(const llvm::Module &m) {
+  return llvm::any_of(m, [](const llvm::Function &f) { return f.isDeclaration() && !f.isIntrinsic() && !f.use_empty(); });
+}
+
+// For outputs that stand alone. The kernels come optimised; only what is called is read and stays.
 static LogicalResult linkKernels(llvm::Module &m, StringRef isa, std::string &error) {
-  if (llvm::none_of(m, [](const llvm::Function &f) { return f.isDeclaration() && !f.isIntrinsic() && !f.use_empty(); }))
+  if (!callsOut(m))
     return success();
   std::string_view bitcode = ::ds::kernelBitcode({isa.data(), isa.size()});
   if (bitcode.empty()) {
@@ -159,25 +163,45 @@ static LogicalResult emitMachineCode(llvm::Module &m, llvm::TargetMachine &machi
   return success();
 }
 
-static LogicalResult linkImage(ArrayRef<char> object, SmallVectorImpl<char> &out, std::string &error) {
-  SmallString<128> in, so;
-  if (llvm::sys::fs::createTemporaryFile("ds", "o", in) || llvm::sys::fs::createTemporaryFile("ds", "so", so)) {
+namespace {
+// A file in the system's folder for such, removed at the end.
+struct TemporaryFile {
+  TemporaryFile(StringRef suffix, StringRef contents) {
+    int fd;
+    failed = static_cast<bool>(llvm::sys::fs::createTemporaryFile("ds", suffix, fd, path));
+    if (failed)
+      return;
+    llvm::raw_fd_ostream file(fd, /*shouldClose=*/true);
+    file << contents;
+    file.flush();
+    failed = file.has_error();
+    file.clear_error();
+  }
+  ~TemporaryFile() {
+    if (!path.empty())
+      llvm::sys::fs::remove(path);
+  }
+  SmallString<128> path;
+  bool failed;
+};
+} // namespace
+
+// Of the kernels only sections that are reached from ds_model, the one symbol that is exported, stay.
+static LogicalResult linkImage(StringRef object, StringRef kernels, SmallVectorImpl<char> &out, std::string &error) {
+  TemporaryFile in("o", object), library("o", kernels), exports("map", "{ global: ds_model; local: *; };"), so("so", "");
+  if (in.failed || library.failed || exports.failed || so.failed) {
     error = "no temporary file could be made";
     return failure();
   }
-  llvm::FileRemover removeIn(in), removeSo(so);
-  std::error_code ec;
-  {
-    llvm::raw_fd_ostream file(in, ec);
-    file.write(object.data(), object.size());
-  }
   std::string messages;
   llvm::raw_string_ostream log(messages);
-  const char *args[] = {"ld.lld", "-shared", "--gc-sections", "--hash-style=gnu", "-O1", "--build-id=none", "-s", "-z", "noexecstack",
-                        "-o", so.c_str(), in.c_str()};
+  SmallVector<const char *> args = {"ld.lld", "-shared", "--gc-sections", "--hash-style=gnu", "-O1", "--build-id=none", "-s", "-z",
+                                    "noexecstack", "--version-script", exports.path.c_str(), "-o", so.path.c_str(), in.path.c_str()};
+  if (!kernels.empty())
+    args.push_back(library.path.c_str());
   lld::Result result = lld::lldMain(args, log, log, {{lld::Gnu, &lld::elf::link}});
-  auto buffer = llvm::MemoryBuffer::getFile(so);
-  if (ec || result.retCode || !buffer) {
+  auto buffer = llvm::MemoryBuffer::getFile(so.path);
+  if (result.retCode || !buffer) {
     error = "linking the code image failed: " + messages;
     return failure();
   }
@@ -213,14 +237,17 @@ FailureOr<SmallVector<char, 0>> mlir::ds::generateCode(ModuleOp module, const Im
     m->print(stream, nullptr);
     return out;
   }
-  if (failed(linkKernels(*m, isaName, error)))
+  // An image links the kernels' machine code.
+  bool needsKernels = callsOut(*m);
+  if (emit != CpuEmit::Image && failed(linkKernels(*m, isaName, error)))
     return fail(error);
   auto type = emit == CpuEmit::Assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
   if (failed(emitMachineCode(*m, *machine, type, object)))
     return fail("LLVM cannot emit this file type");
   if (emit != CpuEmit::Image)
     return object;
-  if (failed(linkImage(object, out, error)))
+  std::string_view kernels = needsKernels ? ::ds::kernelObject({isaName.data(), isaName.size()}) : std::string_view();
+  if (failed(linkImage(StringRef(object.data(), object.size()), StringRef(kernels.data(), kernels.size()), out, error)))
     return fail(error);
   return out;
 }

@@ -1,22 +1,37 @@
-// Embeds lib/ds/kernels_<isa>.bc of the build tree.
+// Embeds lib/ds/kernels_<isa>.bc and .o of the build tree.
 #include "runtime/kernels/cpu/KernelBitcode.h"
 
-#define DS_EMBED(isa)                                                                                                  \
-  __asm__(".section .rodata\n.balign 16\nds_kernels_" #isa "_begin:\n.incbin \"" DS_KERNEL_DIR "/kernels_" #isa        \
-          ".bc\"\nds_kernels_" #isa "_end:\n.previous\n");                                                             \
-  extern "C" __attribute__((visibility("hidden"))) const char ds_kernels_##isa##_begin[], ds_kernels_##isa##_end[];
-DS_EMBED(avx2)
-DS_EMBED(avx512)
+namespace {
+struct Embedded {
+  std::string_view isa;
+  const char *begin, *end;
+};
+} // namespace
+
+#define DS_EMBED(isa, kind)                                                                                            \
+  __asm__(".section .rodata\n.balign 16\nds_kernels_" #isa "_" #kind "_begin:\n.incbin \"" DS_KERNEL_DIR              \
+          "/kernels_" #isa "." #kind "\"\nds_kernels_" #isa "_" #kind "_end:\n.previous\n");                            \
+  extern "C" __attribute__((visibility("hidden"))) const char ds_kernels_##isa##_##kind##_begin[],                     \
+      ds_kernels_##isa##_##kind##_end[];                                                                               \
+  static constexpr Embedded isa##_##kind = {#isa, ds_kernels_##isa##_##kind##_begin, ds_kernels_##isa##_##kind##_end};
+DS_EMBED(avx2, bc)
+DS_EMBED(avx2, o)
+DS_EMBED(avx512, bc)
+DS_EMBED(avx512, o)
+
+static std::string_view find(std::string_view isa, const Embedded (&all)[2]) {
+  for (const Embedded &e : all)
+    if (e.isa == isa)
+      return {e.begin, size_t(e.end - e.begin)};
+  return {};
+}
 
 std::string_view ds::kernelBitcode(std::string_view isa) {
-  struct Module {
-    std::string_view isa;
-    const char *begin, *end;
-  };
-  const Module modules[] = {{"avx2", ds_kernels_avx2_begin, ds_kernels_avx2_end},
-                            {"avx512", ds_kernels_avx512_begin, ds_kernels_avx512_end}};
-  for (const Module &m : modules)
-    if (m.isa == isa)
-      return {m.begin, size_t(m.end - m.begin)};
-  return {};
+  const Embedded all[] = {avx2_bc, avx512_bc};
+  return find(isa, all);
+}
+
+std::string_view ds::kernelObject(std::string_view isa) {
+  const Embedded all[] = {avx2_o, avx512_o};
+  return find(isa, all);
 }
