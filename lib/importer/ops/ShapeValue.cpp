@@ -103,8 +103,12 @@ LogicalResult sliceAtRunTime(Node &n, ArrayRef<AffineExpr> starts, ArrayRef<Affi
       return arith::MinSIOp::create(b, loc, arith::MaxSIOp::create(b, loc, wrapped, low), high).getResult();
     };
     start = place(start);
-    Value span = arith::SubIOp::create(b, loc, place(end), start);
-    Value count = arith::MaxSIOp::create(b, loc, arith::CeilDivSIOp::create(b, loc, span, step), zero);
+    end = place(end);
+    auto minus = [&](Value u, Value v) { return arith::SubIOp::create(b, loc, u, v).getResult(); };
+    // Divisors of sizes are positive.
+    Value span = select(forward, minus(end, start), minus(start, end));
+    Value distance = arith::MaxSIOp::create(b, loc, step, minus(zero, step));
+    Value count = arith::MaxSIOp::create(b, loc, arith::CeilDivSIOp::create(b, loc, span, distance), zero);
     Value at = n.same<MulOp>(n.iota(n.shapes.symbol(count, true), n.i64()), n.sizeTensor(n.shapes.index(step), n.i64()));
     at = n.same<AddOp>(at, n.sizeTensor(n.shapes.index(start), n.i64()));
     x = n.same<GatherOp>(x, at, static_cast<uint64_t>(axis));
