@@ -223,7 +223,7 @@ Folded zip(Node &n, Type type, F f) {
     return std::nullopt;
   bool useB = a->shape != b->shape && !spreadB;
   Elements result{{}, useB ? b->shape : a->shape, type ? type : a->type};
-  for (size_t i = 0; i < std::max(a->values.size(), b->values.size()); ++i) {
+  for (size_t i = 0, size = (useB ? b : a)->values.size(); i < size; ++i) {
     AffineExpr e = f(n, a->values[a->values.size() == 1 ? 0 : i], b->values[b->values.size() == 1 ? 0 : i]);
     if (!e)
       return std::nullopt;
