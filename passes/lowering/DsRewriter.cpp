@@ -79,10 +79,10 @@ void DsRewriter::replace(Operation *op, ValueRange with) {
   for (auto [old, value] : llvm::zip_equal(op->getResults(), with))
     shapes.setDims(value, shapes.dims(old));
   op->replaceAllUsesWith(with);
-  dead.push_back(op);
+  dead.insert(op);
 }
 
 void DsRewriter::finish() {
-  for (Operation *op : llvm::reverse(dead))
+  for (Operation *op : llvm::reverse(dead.getArrayRef()))
     op->erase();
 }

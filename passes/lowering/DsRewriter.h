@@ -3,6 +3,7 @@
 #include "passes/lowering/MainShapes.h"
 #include "dialects/dsk/ir/DskOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace mlir::ds {
 class WeightOnly;
@@ -34,6 +35,7 @@ public:
   Value moveBack(Value value, int64_t axis);
 
   void replace(Operation *op, ValueRange with);
+  bool isReplaced(Operation *op) const { return dead.contains(op); }
   // Erases what was replaced.
   void finish();
 
@@ -41,7 +43,7 @@ public:
   MainShapes &shapes;
 
 private:
-  SmallVector<Operation *> dead;
+  llvm::SetVector<Operation *> dead;
 };
 
 // Axes where kernels want them: scan and top_k along the last, images of pool channels last, attention in f32.

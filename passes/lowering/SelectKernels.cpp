@@ -191,7 +191,7 @@ struct SelectKernels : ds::impl::SelectKernelsBase<SelectKernels> {
     splitMatmuls(r, main, weightOnly);
     DenseSet<Operation *> unused = unusedOps(main);
     for (Operation &op : llvm::make_early_inc_range(main.getBody().front())) {
-      if (unused.contains(&op))
+      if (unused.contains(&op) || r.isReplaced(&op))
         continue;
       r.at(&op);
       if (auto matmul = dyn_cast<MatmulOp>(op))

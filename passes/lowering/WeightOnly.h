@@ -31,7 +31,7 @@ private:
     if (!isa<BroadcastOp>(op))
       return true;
     auto from = cast<RankedTensorType>(op->getOperand(0).getType()), to = cast<RankedTensorType>(op->getResult(0).getType());
-    return from.hasStaticShape() && (to.getNumElements() <= 256 || to.getNumElements() <= 2 * from.getNumElements());
+    return from.hasStaticShape() && (to.getNumElements() <= 8192 || to.getNumElements() <= 2 * from.getNumElements());
   }
   DenseMap<Operation *, bool> known;
 };

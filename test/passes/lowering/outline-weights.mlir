@@ -12,7 +12,7 @@
 // CHECK-NOT: ds.weight
 // CHECK:   ds.constant
 // CHECK:   ds.broadcast %[[M]]
-func.func @main(%x: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<512x4xf32>) {
+func.func @main(%x: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<8192x4xf32>) {
   %a = ds.weight "a" file "m.onnx" offset 0 length 16 : tensor<4xf32>
   %same = ds.weight "a2" file "m.onnx" offset 0 length 16 : tensor<4xf32>
   %b = ds.weight "b" file "m.onnx" offset 16 length 32 : tensor<2x4xf32>
@@ -22,6 +22,6 @@ func.func @main(%x: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<512x4xf32>) {
   %s = ds.mul %x, %m1 : (tensor<2x4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
   %t = ds.add %s, %b : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
   %u = ds.mul %t, %two : (tensor<2x4xf32>, tensor<f32>) -> tensor<2x4xf32>
-  %r = ds.broadcast %m2 to [512, 4] : (tensor<4xf32>) -> tensor<512x4xf32>
-  return %u, %r : tensor<2x4xf32>, tensor<512x4xf32>
+  %r = ds.broadcast %m2 to [8192, 4] : (tensor<4xf32>) -> tensor<8192x4xf32>
+  return %u, %r : tensor<2x4xf32>, tensor<8192x4xf32>
 }

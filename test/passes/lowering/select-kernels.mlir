@@ -52,3 +52,22 @@ func.func @main(%x: tensor<2x8xi32>, %y: tensor<8x4xi32>) -> tensor<2x4xi32> {
   %c = ds.matmul %x, %y : (tensor<2x8xi32>, tensor<8x4xi32>) -> tensor<2x4xi32>
   return %c : tensor<2x4xi32>
 }
+
+// -----
+
+// Windows that tile the result are a product; the bias and the activation behind it come first, on the product.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[C:.*]] = dsk.matmul %{{.*}}, %{{.*}} {packed_n = 32 : i64} : (tensor<16x4xf32>, tensor<2x4x16xf32>) -> tensor<16x32xf32>
+// CHECK: %[[SUM:.*]] = ds.add %[[C]], %{{.*}} : (tensor<16x32xf32>, tensor<32xf32>) -> tensor<16x32xf32>
+// CHECK: %[[ACT:.*]] = ds.relu %[[SUM]] : (tensor<16x32xf32>)
+// CHECK: %[[SPLIT:.*]] = ds.reshape %[[ACT]] to [1, 4, 4, 2, 2, 8]
+// CHECK: ds.transpose %[[SPLIT]] [0, 1, 3, 2, 4, 5]
+// CHECK: return
+func.func @main(%x: tensor<1x4x4x4xf32>) -> tensor<1x8x8x8xf32> {
+  %w = ds.weight "w" file "m.onnx" offset 0 length 512 : tensor<4x8x2x2xf32>
+  %b = ds.weight "b" file "m.onnx" offset 512 length 32 : tensor<1x8x1x1xf32>
+  %c = ds.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, output_padding = array<i64: 0, 0>, groups = 1 : i64} : (tensor<1x4x4x4xf32>, tensor<4x8x2x2xf32>) -> tensor<1x8x8x8xf32>
+  %s = ds.add %c, %b : (tensor<1x8x8x8xf32>, tensor<1x8x1x1xf32>) -> tensor<1x8x8x8xf32>
+  %r = ds.relu %s : (tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  return %r : tensor<1x8x8x8xf32>
+}
