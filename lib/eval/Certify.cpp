@@ -21,11 +21,11 @@ public:
     original = cast<ModuleOp>(func->getParentOp()->clone());
     if (options.samples.inputsDir.empty()) {
       ScopedDiagnosticHandler silent(func.getContext(), [](Diagnostic &) {});
-      if (succeeded(sample(func)))
-        return success();
-      options.samples.spatialScale = 32;
-      if (succeeded(sample(func)))
-        return success();
+      for (int64_t scale : {1, 32, 64}) {
+        options.samples.spatialScale = scale;
+        if (succeeded(sample(func)))
+          return success();
+      }
       options.samples.spatialScale = 1;
     }
     return sample(func);

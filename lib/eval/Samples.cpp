@@ -31,7 +31,7 @@ public:
   // The size that a dimension has in this sample. Sums of names ("past + 1") are those of their parts.
   int64_t of(StringRef text, bool spatial) {
     int64_t scale = spatial ? options.spatialScale : 1, low = scale > 1 ? 1 : 2, high = scale > 1 ? 3 : 7;
-    if (text.empty())
+    if (text.empty() || text == "?") // "?" is some exporters' way to give no name
       return choose(low, high) * scale;
     Dim dim(text);
     if (auto given = options.dims.find(dim.name.str()); given != options.dims.end())

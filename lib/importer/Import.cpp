@@ -187,7 +187,7 @@ LogicalResult ModelImport::declareInput(const onnx::ValueInfoProto &input, func:
         name += ":" + std::to_string(range.low) + ".." + std::to_string(range.high);
     sizes.push_back(size);
     names.push_back(StringAttr::get(context, name));
-    params.push_back(isStatic ? StringRef() : param);
+    params.push_back(isStatic || param == "?" ? StringRef() : param); // "?" is some exporters' way to give no name
   }
   Builder b(context);
   unsigned index = func.getNumArguments();
