@@ -275,6 +275,9 @@ static AttentionOp createAttention(PatternRewriter &rewriter, Location loc, Matm
 
 // matmul(softmax(scale * matmul(q, k^T) + mask), v) -> attention q, k, v mask
 static LogicalResult raiseAttention(MatmulOp op, PatternRewriter &rewriter) {
+  // Each step of 16-bit attention rounds, as ONNX defines it; the fused op would not.
+  if (!op.getType().getElementType().isF32() && !op.getType().getElementType().isF64())
+    return rewriter.notifyMatchFailure(op, "in 16 bits");
   Value weights = throughCasts(op.getLhs()), unguarded = throughNanGuard(weights);
   auto softmax = unguarded.getDefiningOp<SoftmaxOp>();
   int64_t rank = op.getType().getRank();

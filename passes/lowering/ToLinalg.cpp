@@ -155,6 +155,9 @@ struct ToLinalg : ds::impl::ToLinalgBase<ToLinalg> {
       lowerSignature(func, inputs);
     }
     getOperation().walk([](arith::ArithFastMathInterface op) {
+      // Between casts `contract` would undo the rounding to 16 bits.
+      if (isa<arith::ExtFOp, arith::TruncFOp>(op))
+        return;
       arith::FastMathFlagsAttr before = op.getFastMathFlagsAttr();
       auto flags = (before ? before.getValue() : arith::FastMathFlags::none) | arith::FastMathFlags::contract;
       op->setAttr(op.getFastMathAttrName(), arith::FastMathFlagsAttr::get(op->getContext(), flags));

@@ -1,4 +1,4 @@
-// Softmax, layer and RMS norm, rotary embedding, in loops that share their rows. Halves are computed in f32.
+// Softmax, layer and RMS norm, rotary embedding, in loops that share their rows. Sums of halves are kept in f32.
 #include "passes/lowering/ds_to_linalg/Lowering.h"
 
 using namespace mlir;
@@ -66,10 +66,18 @@ static void lowerSoftmax(Lowering &l, SoftmaxOp op) {
     }));
     return;
   }
+  // As the steps of ONNX's definition do, those of 16 bits round; their sum is kept in f32.
+  auto rounded = [&](ImplicitLocOpBuilder &b, Value v) { return isHalf(element) ? widen(b, narrow(b, v, element)) : v; };
   Value exp = l.loops(rows.wide, rows.dims, {x, {max, rows.row}}, [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-    return math::ExpOp::create(b, shifted(b, args));
+    return rounded(b, math::ExpOp::create(b, rounded(b, shifted(b, args))));
   });
   Value sum = rows.reduce(false, LoopOperand{exp, rows.full}, [](ImplicitLocOpBuilder &, ValueRange args) { return args[0]; });
+  if (isHalf(element)) {
+    l.set(op, l.loops(element, rows.dims, {{exp, rows.full}, {sum, rows.row}}, [&](ImplicitLocOpBuilder &b, ValueRange args) {
+      return narrow(b, arith::DivFOp::create(b, args[0], rounded(b, args[1])), element);
+    }));
+    return;
+  }
   Value inverse = rows.perRow(sum, [](ImplicitLocOpBuilder &b, Value s) -> Value {
     return arith::DivFOp::create(b, scalarConstant(b, s.getType(), 1), s);
   });

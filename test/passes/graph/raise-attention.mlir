@@ -122,3 +122,14 @@ func.func @weights_used(%q: tensor<1x2x4x8xf32>, %k: tensor<1x2x4x8xf32>, %v: te
   %2 = ds.matmul %1, %v : (tensor<1x2x4x4xf32>, tensor<1x2x4x8xf32>) -> tensor<1x2x4x8xf32>
   return %2, %1 : tensor<1x2x4x8xf32>, tensor<1x2x4x4xf32>
 }
+
+// -----
+// In 16 bits each step rounds.
+// CHECK-LABEL: @halves
+// CHECK-NOT: ds.attention
+func.func @halves(%q: tensor<1x2x4x8xf16>, %k: tensor<1x2x4x8xf16>, %v: tensor<1x2x4x8xf16>) -> tensor<1x2x4x8xf16> {
+  %0 = ds.matmul %q, %k {transpose_b} : (tensor<1x2x4x8xf16>, tensor<1x2x4x8xf16>) -> tensor<1x2x4x4xf16>
+  %1 = ds.softmax %0 axis 3 : (tensor<1x2x4x4xf16>) -> tensor<1x2x4x4xf16>
+  %2 = ds.matmul %1, %v : (tensor<1x2x4x4xf16>, tensor<1x2x4x8xf16>) -> tensor<1x2x4x8xf16>
+  return %2 : tensor<1x2x4x8xf16>
+}
