@@ -46,7 +46,7 @@ FailureOr<Value> Emitter::scalar(Value value) {
   return scalars.lookup(value);
 }
 
-static std::optional<Value> dynamicSize(tensor::EmptyOp op, unsigned axis) {
+static Value dynamicSize(tensor::EmptyOp op, unsigned axis) {
   auto type = op.getType();
   return op.getDynamicSizes()[type.getDynamicDimIndex(axis)];
 }
@@ -60,7 +60,7 @@ FailureOr<Value> Emitter::size(Value tensor, unsigned axis) {
   Operation *op = tensor.getDefiningOp();
   FailureOr<Value> result = failure();
   if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(op)) {
-    result = scalar(*dynamicSize(empty, axis));
+    result = scalar(dynamicSize(empty, axis));
   } else if (auto destination = dyn_cast_or_null<DestinationStyleOpInterface>(op)) {
     result = size(destination.getDpsInitOperand(cast<OpResult>(tensor).getResultNumber())->get(), axis);
   } else if (auto reshape = dyn_cast_or_null<dsk::ReshapeOp>(op)) {

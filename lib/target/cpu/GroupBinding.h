@@ -5,12 +5,6 @@
 
 namespace mlir::ds {
 
-// The lowered names of a group's arguments in one function: exec, pointers, sizes, scalars, as GroupSignature says.
-struct GroupArguments {
-  Value exec;
-  SmallVector<Value> all; // exec first
-};
-
 // Tells the emitter where the group's arguments, dense constants and returned values are.
 // `returned` tensors are bound to the destinations; loads of them go no further out than `minLevel`.
 LogicalResult bindGroup(CpuModule &cpu, func::FuncOp group, const GroupSignature &signature, ValueRange arguments,

@@ -160,7 +160,7 @@ private:
     if (failed(bindGroup(cpu, group, signature, caller.getArguments(), returned, 0, e)))
       return failure();
     // The work: elements of the largest result or reduction, and how many of them are a row.
-    Value count = e.constant(loc(), 1), perRow = e.constant(loc(), 1), first = plan.stages.front().values.front();
+    Value count = e.constant(loc(), 1), first = plan.stages.front().values.front();
     FailureOr<Emitter::Indices> shape = e.shape(first);
     if (failed(shape))
       return failure();
@@ -170,7 +170,7 @@ private:
     FailureOr<Value> work = rowWork(e);
     if (failed(work))
       return failure();
-    perRow = *work;
+    Value perRow = *work;
     OpBuilder &cb = e.builder;
     Value zero = e.constant(loc(), 0), one = e.constant(loc(), 1);
     Value grain = arith::CeilDivUIOp::create(cb, loc(), e.constant(loc(), kGrainElements), arith::MaxUIOp::create(cb, loc(), perRow, one));

@@ -21,7 +21,7 @@ static std::optional<Transposition> matchTransposition(func::FuncOp group) {
   if (!op || !isTransposition(op) || !isa<BlockArgument>(op.getDpsInputs()[0]))
     return std::nullopt;
   AffineMap in = op.getMatchingIndexingMap(op.getDpsInputOperand(0)), out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  AffineMap toOperand = inversePermutation(in).compose(AffineMap::getMultiDimIdentityMap(in.getNumDims(), op.getContext()));
+  AffineMap toOperand = inversePermutation(in);
   // permutation[i]: the operand axis that is result axis i.
   SmallVector<unsigned> permutation;
   for (AffineExpr expr : out.getResults())
