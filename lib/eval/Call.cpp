@@ -73,7 +73,7 @@ const OpTable &OpTable::get() {
   static const OpTable table = [] {
     OpTable result;
     for (auto add : {addData, addElementwise, addShape, addIndexing, addReduce, addLinear, addWindows, addNorm,
-                     addImage, addScalar, addGroups, addKernels})
+                     addImage, addRouting, addScalar, addGroups, addKernels})
       add(result);
     return result;
   }();

@@ -67,6 +67,7 @@ void addLinear(OpTable &table);
 void addWindows(OpTable &table);
 void addNorm(OpTable &table);
 void addImage(OpTable &table);
+void addRouting(OpTable &table);
 void addData(OpTable &table);
 void addScalar(OpTable &table);
 void addGroups(OpTable &table);
