@@ -1,0 +1,227 @@
+"""Small mixture-of-experts layers as exporters write them, one function per form; a model is x [T, H] -> y [T, H].
+
+    moe_graphs.py FORM OUTPUT.onnx [--router R] [--tokens T] [--hidden H] [--width I] [--experts E] [--chosen K] [--seed S]
+
+All forms of one seed have the same weights and so the same results. A form is a function of a Layer, in FORMS.
+"""
+import argparse
+import dataclasses
+
+import numpy
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+FORMS, ROUTERS = {}, {}
+
+
+def form(name):
+    return lambda function: FORMS.setdefault(name, function)
+
+
+def router(name):
+    return lambda function: ROUTERS.setdefault(name, function)
+
+
+class Graph:
+    """Nodes and initializers by name; `op` gives the name of its result (or the names of several)."""
+
+    def __init__(self):
+        self.nodes, self.initializers, self.names = [], [], {}
+
+    def fresh(self, stem):
+        self.names[stem] = self.names.get(stem, -1) + 1
+        return f"{stem}_{self.names[stem]}" if self.names[stem] else stem
+
+    def op(self, kind, *inputs, results=1, name=None, **attributes):
+        name = self.fresh(name or kind)
+        outputs = [name if results == 1 else f"{name}.{i}" for i in range(results)]
+        self.nodes.append(helper.make_node(kind, list(inputs), outputs, name, **attributes))
+        return outputs[0] if results == 1 else outputs
+
+    def data(self, value, name="c", dtype=None):
+        name = self.fresh(name)
+        self.initializers.append(numpy_helper.from_array(numpy.array(value, dtype, order="C"), name))
+        return name
+
+    def ints(self, *values):
+        return self.data(values, dtype=numpy.int64)
+
+    def int(self, value):
+        return self.data(value, dtype=numpy.int64)
+
+    def float(self, value):
+        return self.data(value, dtype=numpy.float32)
+
+
+@dataclasses.dataclass
+class Layer:
+    tokens: int = 0  # 0: a symbolic size
+    hidden: int = 8
+    width: int = 6
+    experts: int = 4
+    chosen: int = 2
+    router: str = "softmax"
+    seed: int = 0
+
+    def __post_init__(self):
+        rng = numpy.random.default_rng(self.seed)
+        e, h, i = self.experts, self.hidden, self.width
+        random = lambda *shape: (rng.standard_normal(shape) * 0.5).astype(numpy.float32)
+        self.router_weight, self.bias = random(h, e), random(e)
+        self.gate, self.up, self.down = random(e, i, h), random(e, i, h), random(e, h, i)  # as torch's Linear keeps them
+        self.graph = Graph()
+
+    def mlp(self, x, e, linear):
+        """The gated MLP of expert e; `linear` multiplies by the transposed matrix."""
+        g = self.graph
+        gate, up = linear(x, self.gate[e], f"gate_{e}"), linear(x, self.up[e], f"up_{e}")
+        return linear(self.gated(gate, up), self.down[e], f"down_{e}")
+
+    def gated(self, gate, up):
+        g = self.graph
+        return g.op("Mul", g.op("Mul", gate, g.op("Sigmoid", gate)), up)
+
+    def gemm(self, x, weight, name):
+        return self.graph.op("Gemm", x, self.graph.data(weight, name), transB=1)
+
+    def matmul(self, x, weight, name):
+        return self.graph.op("MatMul", x, self.graph.data(weight.T, name))
+
+
+@router("softmax")
+def softmax(layer, x, normalize=True):
+    """Mixtral: softmax, the k best, divided by their sum."""
+    g = layer.graph
+    p = g.op("Softmax", g.op("MatMul", x, g.data(layer.router_weight, "router")), axis=-1, name="probabilities")
+    w, i = g.op("TopK", p, g.ints(layer.chosen), results=2, axis=-1, largest=1, sorted=1, name="choice")
+    return (g.op("Div", w, g.op("ReduceSum", w, g.ints(-1), keepdims=1), name="mixing") if normalize else w), i
+
+
+@router("softmax_plain")
+def softmax_plain(layer, x):
+    """Qwen2-MoE: without the division."""
+    return softmax(layer, x, normalize=False)
+
+
+@router("deepseek")
+def deepseek(layer, x, groups=2, top_groups=1, best=2):
+    """DeepSeek-V3: sigmoid scores; the choice by score + bias among the best groups; the weights from the scores."""
+    g, e = layer.graph, layer.experts
+    s = g.op("Sigmoid", g.op("MatMul", x, g.data(layer.router_weight, "router")), name="scores")
+    c = g.op("Add", s, g.data(layer.bias, "bias"))
+    r = g.op("Reshape", c, g.ints(-1, groups, e // groups))
+    sums = g.op("ReduceSum", g.op("TopK", r, g.ints(best), results=2, axis=-1)[0], g.ints(-1), keepdims=0)
+    _, chosen = g.op("TopK", sums, g.ints(top_groups), results=2, axis=-1, sorted=0, name="groups")
+    rows = g.op("Shape", sums)
+    ones = g.op("Expand", g.float(1), g.op("Shape", chosen))
+    mask = g.op("ScatterElements", g.op("Expand", g.float(0), rows), chosen, ones, axis=1)
+    mask = g.op("Reshape", g.op("Expand", g.op("Unsqueeze", mask, g.ints(-1)), g.ints(1, groups, e // groups)), g.ints(-1, e))
+    off = g.op("Not", g.op("Cast", mask, to=TensorProto.BOOL))
+    _, i = g.op("TopK", g.op("Where", off, g.float(-numpy.inf), c), g.ints(layer.chosen), results=2, axis=-1, sorted=0, name="choice")
+    w = g.op("GatherElements", s, i, axis=1)
+    total = g.op("ReduceSum", w, g.ints(-1), keepdims=1)
+    return g.op("Mul", g.op("Div", w, total), g.float(2.5), name="mixing"), i
+
+
+@form("A")
+def loop_dynamo(layer, x, w, i):
+    """A loop over a list of experts, by torch.export: rows by NonZero of Equal, added by ScatterND."""
+    g = layer.graph
+    equal = g.op("Equal", g.op("Unsqueeze", i, g.ints(-1)), g.data(numpy.arange(layer.experts)))
+    mask = g.op("Transpose", g.op("Cast", equal, to=TensorProto.INT64), perm=[2, 1, 0], name="mask")
+    sum = g.op("Expand", g.float(0), g.op("Shape", x), name="zeros")
+    for e in range(layer.experts):
+        rows = g.op("Transpose", g.op("NonZero", g.op("Gather", mask, g.int(e), axis=0)), perm=[1, 0])
+        slot, token = (g.op("Squeeze", g.op("Slice", rows, g.ints(at), g.ints(at + 1), g.ints(1)), g.ints(1)) for at in (0, 1))
+        token = g.op("Unsqueeze", token, g.ints(-1), name="token")
+        chosen = g.op("GatherND", g.op("Transpose", g.op("Unsqueeze", x, g.ints(0)), perm=[1, 0, 2]), token)
+        chosen = g.op("Reshape", g.op("Transpose", chosen, perm=[1, 0, 2]), g.ints(-1, layer.hidden))
+        y = layer.mlp(chosen, e, layer.gemm)
+        weight = g.op("GatherND", g.op("Unsqueeze", w, g.ints(2)), g.op("Concat", token, g.op("Unsqueeze", slot, g.ints(-1)), axis=-1))
+        sum = g.op("ScatterND", sum, token, g.op("Mul", y, weight), reduction="add", name="sum")
+    return sum
+
+
+@form("A'")
+def loop_torchscript(layer, x, w, i):
+    """The same loop, traced: rows by NonZero of OneHot, added by a scatter into zeros that replaces and an Add."""
+    g, k = layer.graph, layer.chosen
+    hot = g.op("OneHot", i, g.int(layer.experts), g.ints(0, 1), axis=-1)
+    mask = g.op("Transpose", hot, perm=[2, 1, 0], name="mask")
+    sum = g.op("ConstantOfShape", g.op("Shape", x), value=helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0]), name="zeros")
+    flat = g.op("Flatten", g.op("Unsqueeze", w, g.ints(2)), axis=2)
+    flat = g.op("Reshape", flat, g.ints(-1, 1))
+    for e in range(layer.experts):
+        hit = g.op("Cast", g.op("Gather", mask, g.int(e), axis=0), to=TensorProto.BOOL)
+        rows = g.op("Transpose", g.op("NonZero", hit), perm=[1, 0])
+        slot, token = (g.op("Squeeze", part, g.ints(1)) for part in g.op("Split", rows, g.ints(1, 1), results=2, axis=1))
+        chosen = g.op("Gather", g.op("Unsqueeze", x, g.ints(0)), token, axis=1)
+        y = layer.mlp(g.op("Reshape", chosen, g.ints(-1, layer.hidden)), e, layer.matmul)
+        y = g.op("Mul", y, g.op("Gather", flat, g.op("Add", g.op("Mul", token, g.int(k)), slot), axis=0))
+        at = g.op("Expand", g.op("Unsqueeze", token, g.ints(1)), g.op("Shape", y))
+        zeros = g.op("ConstantOfShape", g.op("Shape", sum))
+        sum = g.op("Add", sum, g.op("ScatterElements", zeros, at, y, axis=0), name="sum")
+    return sum
+
+
+@form("C")
+def grouped(layer, x, w, i):
+    """Rows sorted by expert, a matmul per segment, the order restored, a sum over the slots."""
+    g, k, e, h = layer.graph, layer.chosen, layer.experts, layer.hidden
+    flat = g.op("Reshape", i, g.ints(-1))
+    count = g.op("Shape", flat)
+    sorted, perm = g.op("TopK", flat, count, results=2, axis=-1, largest=0, sorted=1, name="sort")
+    differs = g.op("Equal", g.op("Less", perm, g.int(0)), g.data(True))
+    below = g.op("Cast", g.op("And", differs, g.op("Cast", g.op("Mod", perm, g.int(k)), to=TensorProto.BOOL)), to=TensorProto.INT64)
+    source = g.op("Sub", g.op("Div", perm, g.int(k)), below, name="source")
+    row = g.op("Unsqueeze", perm, g.ints(-1))
+    xs = g.op("GatherND", x, g.op("Unsqueeze", source, g.ints(-1)))
+    ws = g.op("GatherND", g.op("Reshape", w, g.ints(-1)), row)
+    bins = g.op("Cast", g.op("Div", g.op("Cast", sorted, to=TensorProto.FLOAT), g.float((e - 1) / e)), to=TensorProto.INT64)
+    bins = g.op("Clip", bins, g.int(0), g.int(e - 1))
+    histogram = g.op("ScatterElements", g.data(numpy.zeros(e, numpy.float32)), bins, g.op("Expand", g.float(1), count), axis=0,
+                     reduction="add", name="histogram")
+    ends = g.op("Cast", g.op("CumSum", g.op("Cast", histogram, to=TensorProto.INT32), g.int(0)), to=TensorProto.INT64)
+    ends = [g.op("Squeeze", end) for end in g.op("Split", ends, results=e, axis=0, num_outputs=e)]
+    ranges = [g.op("Range", begin, end, g.int(1), name="rows") for begin, end in zip([g.int(0)] + ends[:-1], ends)]
+
+    def segments(rows, weights, name):
+        parts = g.op("Split", g.data(weights, name), results=e, axis=0, num_outputs=e)
+        products = [g.op("MatMul", g.op("Gather", rows, r, axis=0), g.op("Squeeze", part, g.ints(0)), name="segment")
+                    for r, part in zip(ranges, parts)]
+        return g.op("Concat", *products, axis=0)
+
+    joined = numpy.concatenate([layer.gate, layer.up], axis=1).transpose(0, 2, 1)
+    a = layer.gated(*g.op("Split", segments(xs, joined, "gate_up"), results=2, axis=1, num_outputs=2))
+    y = g.op("Mul", segments(a, layer.down.transpose(0, 2, 1), "down"), g.op("Unsqueeze", ws, g.ints(-1)))
+    index = g.op("Range", g.int(0), g.op("Squeeze", count), g.int(1))
+    inverse = g.op("ScatterND", g.op("Expand", g.int(0), count), row, index, name="inverse")
+    y = g.op("GatherND", y, g.op("Unsqueeze", inverse, g.ints(-1)))
+    return g.op("ReduceSum", g.op("Reshape", y, g.ints(-1, k, h)), g.ints(1), keepdims=0, name="sum")
+
+
+def model(name, **dims):
+    """The form `name` with the dims of a Layer, checked."""
+    layer = Layer(**dims)
+    g = layer.graph
+    weights, experts = ROUTERS[layer.router](layer, "x")
+    g.op("Identity", FORMS[name](layer, "x", weights, experts), name="y")
+    value = lambda value: helper.make_tensor_value_info(value, TensorProto.FLOAT, [layer.tokens or "tokens", layer.hidden])
+    graph = helper.make_graph(g.nodes, "moe", [value("x")], [value("y")], g.initializers)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(made, full_check=True)
+    return made
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("form", choices=FORMS)
+    parser.add_argument("output")
+    for field in dataclasses.fields(Layer):
+        parser.add_argument("--" + field.name, type=field.type, default=field.default)
+    args = vars(parser.parse_args())
+    onnx.save(model(args.pop("form"), **{key: value for key, value in args.items() if key != "output"}), args["output"])
+
+
+if __name__ == "__main__":
+    main()
