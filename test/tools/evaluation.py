@@ -1,0 +1,123 @@
+"""Tests of tools/evaluation; run by test/suites/eval, which tools/check counts."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools/evaluation"))
+import intervals, metrics, tasks, words  # noqa: E402
+from engines import OnnxRuntime, open_engine  # noqa: E402
+from metrics import Score  # noqa: E402
+from places import MODELS  # noqa: E402
+
+
+class Metrics(unittest.TestCase):
+    def test_edit_distance(self):
+        for a, b, expected in (("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("flaw", "lawn", 2), ("same", "same", 0)):
+            self.assertEqual(metrics.edit_distance(a, b), expected)
+            self.assertEqual(metrics.edit_distance(b, a), expected)
+
+    def test_ctc_drops_repeats_then_blanks(self):
+        path = [0, 1, 1, 0, 1, 2, 2, 0]  # - a a - a b b -
+        self.assertEqual(metrics.ctc_text(np.eye(3)[path], ["", "a", "b"]), "aab")
+        self.assertEqual(metrics.ctc_text(np.eye(3)[[0, 0]], ["", "a", "b"]), "")
+
+    def test_spearman(self):
+        self.assertAlmostEqual(metrics.spearman([1, 2, 3, 4], [10, 20, 25, 99]), 1)
+        self.assertAlmostEqual(metrics.spearman([1, 2, 3, 4], [4, 3, 2, 1]), -1)
+        # Ties share the mean of their ranks: (1, 2.5, 2.5, 4) against (1, 2, 3, 4) is 4.5 / sqrt(4.5 * 5).
+        self.assertAlmostEqual(metrics.spearman([1, 5, 5, 9], [1, 2, 3, 4]), np.sqrt(0.9))
+        self.assertEqual(metrics.spearman([1, 1, 1], [1, 2, 3]), 0)
+
+    def test_a_score_is_a_ratio_of_sums(self):
+        score = Score.of([4, 0], [4, 6], ["a", "b"])
+        self.assertAlmostEqual(score.value, 0.4)
+        again = Score.from_json(score.to_json())
+        self.assertEqual((again.value, list(again.unit)), (score.value, ["a", "b"]))
+
+
+class Intervals(unittest.TestCase):
+    def test_binomial(self):
+        # 80 of 100: the normal approximation is 0.8 +- 1.96 * 0.04.
+        value, low, high = intervals.interval(Score.of([1] * 80 + [0] * 20))
+        self.assertEqual(value, 0.8)
+        self.assertAlmostEqual(low, 0.72, delta=0.015)
+        self.assertAlmostEqual(high, 0.88, delta=0.015)
+
+    def test_samples_of_one_unit_are_not_independent(self):
+        got = np.repeat([1] * 80 + [0] * 20, 4)
+        wide, narrow = (intervals.interval(Score.of(got, unit=unit)) for unit in (np.repeat(np.arange(100), 4), None))
+        self.assertAlmostEqual((wide[2] - wide[1]) / (narrow[2] - narrow[1]), 2, delta=0.2)
+
+    def test_paired_drop(self):
+        before, after = Score.of([1] * 100, grain=1), Score.of([0] * 10 + [1] * 90, grain=1)
+        value, low, high = intervals.drop(before, after)
+        self.assertAlmostEqual(value, 0.1)
+        self.assertTrue(0.02 < low < 0.06 and 0.14 < high < 0.19)
+        self.assertEqual(intervals.drop(before, before), (0, 0, 0))
+
+    def test_no_loss_seen_bounds_by_three_in_n(self):
+        same = Score.of([1] * 300, grain=1)
+        self.assertAlmostEqual(intervals.drop_bound(same, same), 3 / 301, delta=1e-6)
+        smooth = Score.of([1] * 300)
+        self.assertEqual(intervals.drop_bound(smooth, smooth), 0)
+
+    def test_other_samples_are_refused(self):
+        with self.assertRaises(ValueError):
+            intervals.drop(Score.of([1, 1]), Score.of([1, 1], unit=[3, 4]))
+
+
+class Tasks(unittest.TestCase):
+    def test_calibration_and_evaluation_are_apart(self):
+        for name, task in tasks.TASKS.items():
+            calibration, evaluation = (task().samples(split) for split in tasks.SPLITS)
+            seen = {b"".join(v.tobytes() for v in s.feeds.values()) for s in calibration}
+            both = [s for s in evaluation if b"".join(v.tobytes() for v in s.feeds.values()) in seen]
+            self.assertEqual(len(both), 0, name)
+            self.assertGreaterEqual(min(len(calibration), len(evaluation)), 200, name)
+
+    def test_no_text_is_in_both_splits(self):
+        first, second = (words.texts(split, 420, np.random.default_rng(1)) for split in tasks.SPLITS)
+        self.assertFalse({t.lower() for t in first} & {t.lower() for t in second})
+        self.assertEqual((len(first), len(set(first))), (420, 420))
+
+    def test_pictures_are_reproducible(self):
+        for kind in words.KINDS:
+            one, two = (words.draw("Word", kind, np.random.default_rng(3)) for _ in range(2))
+            self.assertTrue(np.array_equal(one, two) and one.shape[0] == words.HEIGHT and one.std() > 10, kind)
+
+    def compare(self, name, count, least):
+        """Each sample scores the same with our package as with ONNX Runtime."""
+        task = tasks.TASKS[name]()
+        samples = task.samples("evaluation", count)
+        path = MODELS / task.model
+        theirs, ours = (tasks.run_task(task, engine, samples) for engine in (OnnxRuntime(path), open_engine(path, "ds")))
+        for metric, score in theirs.items():
+            self.assertEqual(ours[metric].got.tolist(), score.got.tolist(), metric)
+        first = next(iter(ours.values()))
+        self.assertEqual(len(first.got), count)
+        self.assertGreater(first.value, least)
+
+    def test_digits(self):
+        self.compare("digits", 599, 0.95)
+
+    def test_ocr(self):
+        self.compare("ocr", 36, 0.97)
+
+    def test_data_is_keyed_by_input(self):
+        with tempfile.TemporaryDirectory() as work:
+            subprocess.run([ROOT / "tools/eval", "data", "--task", "sentences", "--split", "calibration", "--limit", "2", "--out", work],
+                           check=True, stdout=subprocess.DEVNULL)
+            files = sorted(pathlib.Path(work).iterdir())
+            self.assertEqual([f.name for f in files], ["0000.npz", "0001.npz"])
+            self.assertEqual(set(np.load(files[0])), {"input_ids", "attention_mask", "token_type_ids"})
+
+
+result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]))
+failed = len(result.failures) + len(result.errors)
+print(f"eval: {result.testsRun - failed} passed, {failed} failed, 0 skipped")
+sys.exit(failed > 0)
