@@ -6,6 +6,7 @@
 #include "lib/target/cpu/CpuTarget.h"
 #include "passes/graph/Passes.h"
 #include "passes/lowering/Passes.h"
+#include "passes/moe/Passes.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -21,6 +22,7 @@ void ds::registerPipelinePasses() {
   registerTransformsPasses();
   registerGraphPasses();
   registerGraphPipeline();
+  registerMoePasses();
   registerDsLoweringPasses();
   registerLoweringPipeline();
 }

@@ -1,0 +1,98 @@
+// ds-moe-raise: mixture-of-experts layers from what exporters write.
+#include "passes/moe/Build.h"
+#include "passes/moe/Candidates.h"
+#include "passes/graph/Match.h"
+#include "passes/graph/Passes.h"
+#include "passes/moe/Passes.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace mlir::ds {
+#define GEN_PASS_DEF_RAISE
+#include "passes/moe/Passes.h.inc"
+} // namespace mlir::ds
+
+using namespace mlir;
+using namespace mlir::ds;
+using namespace mlir::ds::moe;
+
+static constexpr StringLiteral kPass = "ds-moe-raise";
+// Tried in this order on every op.
+static constexpr Matcher kForms[] = {matchStacked};
+
+static void remarkRaised(const LayerMatch &layer, const RouterMatch &router, Location loc, bool hasShared) {
+  std::string text = (Twine("form ") + layer.form + ", " + Twine(router.numExperts) + " experts, " + Twine(router.k) + " per token" +
+                      (hasShared ? ", a shared expert beside it" : ""))
+                         .str();
+  if (layer.isDense)
+    text += "; experts that a token did not choose no longer add 0 x Inf";
+  if (router.droppedEpsilon != 0)
+    text += "; the normalisation's epsilon of " + llvm::formatv("{0:e}", router.droppedEpsilon).str() + " is gone";
+  remarkPassed(loc, kPass, "raised", text);
+}
+
+// What the attempts at one root say, if any of them got far enough to say something.
+static std::optional<Reasons> raiseAt(Operation *root, func::FuncOp func, SymbolicShapes &shapes, WeightData &data, bool &raised) {
+  Reasons best;
+  for (Matcher matcher : kForms) {
+    MatchContext context{shapes, data, {}};
+    FailureOr<LayerMatch> layer = matcher(root, context);
+    FailureOr<RouterMatch> router = failed(layer) ? FailureOr<RouterMatch>(failure()) : matchRouter(layer->weights, layer->experts, context);
+    if (succeeded(router) && succeeded(checkLayer(*layer, *router, context))) {
+      bool hasShared = hasSharedExpert(*layer);
+      Location loc = buildLayer(*layer, *router, func, context);
+      remarkRaised(*layer, *router, loc, hasShared);
+      raised = true;
+      return std::nullopt;
+    }
+    if (context.reasons.furthest > best.furthest)
+      best = context.reasons;
+  }
+  return best.furthest > Stage::root ? std::optional(best) : std::nullopt;
+}
+
+static bool raiseIn(func::FuncOp func) {
+  SymbolicShapes shapes(func);
+  WeightData data;
+  Candidates candidates(func);
+  SmallVector<Operation *> ops;
+  for (Operation &op : func.getBody().front())
+    ops.push_back(&op);
+  bool any = false;
+  for (Operation *op : llvm::reverse(ops)) {
+    if (op->getNumResults() == 0 || isOpTriviallyDead(op) || !isa<DsDialect>(op->getDialect()))
+      continue;
+    bool raised = false;
+    if (auto why = raiseAt(op, func, shapes, data, raised))
+      candidates.note(op, *why);
+    if (raised)
+      candidates.raised(op);
+    any |= raised;
+  }
+  for (const Reasons &why : candidates.missed())
+    remarkMissed(why.at->getLoc(), kPass, "not-raised", "mixture-of-experts layer left as it is: " + why.text);
+  return any;
+}
+
+namespace {
+struct Raise : mlir::ds::impl::RaiseBase<Raise> {
+  using RaiseBase::RaiseBase;
+  void runOnOperation() override {
+    if (!getOperation().walk([](TopKOp) { return WalkResult::interrupt(); }).wasInterrupted())
+      return;
+    OpPassManager before(ModuleOp::getOperationName()), after(ModuleOp::getOperationName());
+    buildGraphPipeline(before);
+    if (failed(runPipeline(before, getOperation())))
+      return signalPassFailure();
+    bool any = false;
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      if (func.getBody().hasOneBlock())
+        any |= raiseIn(func);
+    buildShapePipeline(after);
+    after.addPass(createCanonicalize());
+    buildShapePipeline(after);
+    if (any && failed(runPipeline(after, getOperation())))
+      signalPassFailure();
+  }
+};
+} // namespace
