@@ -38,4 +38,40 @@ def Raise : Pass<"ds-moe-raise", "ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect"];
 }
+
+def Balance : Pass<"ds-moe-balance", "ModuleOp"> {
+  let summary = "Routers that look at the load of their experts. Changes results.";
+  let description = [{
+    Each `ds.route` of the entry function gets a load: a new input `<layer>.load`, and an output `<layer>.load.next` that the host feeds back
+    with the next batch (`ds.may_alias` says which input it may share memory with). The state starts as zeros. What each mode does
+    with it is told by `ds.route`; a router that looks at a load already stays, and so does one without normalised weights under `mix-by-load`.
+
+    Only `bias` is an integral controller, which reaches balance; `select-by-load` comes to rest where the loads' ratios make up
+    for the skew, which leaves some of it; `mix-by-load` chooses the same experts and only mixes them differently.
+
+    With `mode=bias rate=0.01`
+    ```mlir
+    func.func @main(%x: tensor<?x4xf32>) -> tensor<?x2xf32> {
+      %w, %e, %p, %o = ds.route %x {k = 2 : i64, score = #ds.score_kind<softmax>, normalize}
+         : (tensor<?x4xf32>) -> (tensor<?x2xf32>, tensor<?x2xi64>, tensor<?xi64>, tensor<5xi64>)
+      return %w : tensor<?x2xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @main(%x: tensor<?x4xf32>, %l: tensor<4xf32> {ds.dims = [""], ds.name = "route0.load"})
+        -> (tensor<?x2xf32>, tensor<4xf32> {ds.may_alias = "route0.load", ds.name = "route0.load.next"}) {
+      %w, %e, %p, %o, %n = ds.route %x load %l {balance = #ds.balance_kind<bias>, k = 2 : i64, normalize, rate = 1.000000e-02 : f64, score = #ds.score_kind<softmax>}
+         : (tensor<?x4xf32>, tensor<4xf32>) -> (tensor<?x2xf32>, tensor<?x2xi64>, tensor<?xi64>, tensor<5xi64>, tensor<4xf32>)
+      return %w, %n : tensor<?x2xf32>, tensor<4xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"mode", "mode", "::mlir::ds::BalanceKind", "::mlir::ds::BalanceKind::bias", "how the load counts",
+           [{::llvm::cl::values(clEnumValN(::mlir::ds::BalanceKind::select_by_load, "select-by-load", "selection scores over the moving average of the load"),
+                                clEnumValN(::mlir::ds::BalanceKind::mix_by_load, "mix-by-load", "mixing weights over the moving average of the load"),
+                                clEnumValN(::mlir::ds::BalanceKind::bias, "bias", "a selection bias that grows where there is too little (DeepSeek-V3)"))}]>,
+    Option<"rate", "rate", "double", "0.001", "share of the newest batch in the moving average, or the bias' step">];
+}
 #endif
