@@ -61,6 +61,9 @@ class Layer:
     experts: int = 4
     chosen: int = 2
     router: str = "softmax"
+    activation: str = "silu"
+    shared: str = "none"  # or "plain", or "gated" by a sigmoid
+    joined: int = 1  # gate and up of a stack in one tensor
     seed: int = 0
 
     def __post_init__(self):
@@ -69,6 +72,8 @@ class Layer:
         random = lambda *shape: (rng.standard_normal(shape) * 0.5).astype(numpy.float32)
         self.router_weight, self.bias = random(h, e), random(e)
         self.gate, self.up, self.down = random(e, i, h), random(e, i, h), random(e, h, i)  # as torch's Linear keeps them
+        self.shared_gate, self.shared_up, self.shared_down, self.shared_switch = random(i, h), random(i, h), random(h, i), random(1, h)
+        self.logits = None  # of the router, when it is made
         self.graph = Graph()
 
     def mlp(self, x, e, linear):
@@ -78,8 +83,15 @@ class Layer:
         return linear(self.gated(gate, up), self.down[e], f"down_{e}")
 
     def gated(self, gate, up):
+        return self.graph.op("Mul", self.activated(gate), up)
+
+    def activated(self, x):
         g = self.graph
-        return g.op("Mul", g.op("Mul", gate, g.op("Sigmoid", gate)), up)
+        if self.activation == "silu":
+            return g.op("Mul", x, g.op("Sigmoid", x))
+        if self.activation == "gelu":
+            return g.op("Mul", g.op("Mul", x, g.op("Add", g.op("Erf", g.op("Div", x, g.float(2 ** 0.5))), g.float(1))), g.float(0.5))
+        return x if self.activation == "identity" else g.op("Relu", x)
 
     def gemm(self, x, weight, name):
         return self.graph.op("Gemm", x, self.graph.data(weight, name), transB=1)
@@ -87,27 +99,57 @@ class Layer:
     def matmul(self, x, weight, name):
         return self.graph.op("MatMul", x, self.graph.data(weight.T, name))
 
+    def route(self, x):
+        self.logits = self.graph.op("MatMul", x, self.graph.data(self.router_weight, "router"))
+        return ROUTERS[self.router](self, self.logits)
+
+    def shared_expert(self, x):
+        g = self.graph
+        gate, up = self.matmul(x, self.shared_gate, "shared_gate"), self.matmul(x, self.shared_up, "shared_up")
+        y = self.matmul(self.gated(gate, up), self.shared_down, "shared_down")
+        return g.op("Mul", g.op("Sigmoid", self.gemm(x, self.shared_switch, "shared_switch")), y) if self.shared == "gated" else y
+
+    def joined_weights(self):
+        """Gate and up of all experts, [E, 2I, H]."""
+        return numpy.concatenate([self.gate, self.up], axis=1)
+
 
 @router("softmax")
-def softmax(layer, x, normalize=True):
+def softmax(layer, logits, normalize=True):
     """Mixtral: softmax, the k best, divided by their sum."""
     g = layer.graph
-    p = g.op("Softmax", g.op("MatMul", x, g.data(layer.router_weight, "router")), axis=-1, name="probabilities")
+    p = g.op("Softmax", logits, axis=-1, name="probabilities")
     w, i = g.op("TopK", p, g.ints(layer.chosen), results=2, axis=-1, largest=1, sorted=1, name="choice")
     return (g.op("Div", w, g.op("ReduceSum", w, g.ints(-1), keepdims=1), name="mixing") if normalize else w), i
 
 
 @router("softmax_plain")
-def softmax_plain(layer, x):
+def softmax_plain(layer, logits):
     """Qwen2-MoE: without the division."""
-    return softmax(layer, x, normalize=False)
+    return softmax(layer, logits, normalize=False)
+
+
+@router("softmax_chosen")
+def softmax_chosen(layer, logits):
+    """Mistral's own code, gpt-oss: the softmax of the k best logits."""
+    g = layer.graph
+    v, i = g.op("TopK", logits, g.ints(layer.chosen), results=2, axis=-1, largest=1, sorted=1, name="choice")
+    return g.op("Softmax", v, axis=-1, name="mixing"), i
+
+
+@router("sigmoid_chosen")
+def sigmoid_chosen(layer, logits):
+    """Llama 4: the sigmoid of the k best logits."""
+    g = layer.graph
+    v, i = g.op("TopK", logits, g.ints(layer.chosen), results=2, axis=-1, largest=1, sorted=1, name="choice")
+    return g.op("Sigmoid", v, name="mixing"), i
 
 
 @router("deepseek")
-def deepseek(layer, x, groups=2, top_groups=1, best=2):
+def deepseek(layer, logits, groups=2, top_groups=1, best=2):
     """DeepSeek-V3: sigmoid scores; the choice by score + bias among the best groups; the weights from the scores."""
     g, e = layer.graph, layer.experts
-    s = g.op("Sigmoid", g.op("MatMul", x, g.data(layer.router_weight, "router")), name="scores")
+    s = g.op("Sigmoid", logits, name="scores")
     c = g.op("Add", s, g.data(layer.bias, "bias"))
     r = g.op("Reshape", c, g.ints(-1, groups, e // groups))
     sums = g.op("ReduceSum", g.op("TopK", r, g.ints(best), results=2, axis=-1)[0], g.ints(-1), keepdims=0)
@@ -200,16 +242,113 @@ def grouped(layer, x, w, i):
     return g.op("ReduceSum", g.op("Reshape", y, g.ints(-1, k, h)), g.ints(1), keepdims=0, name="sum")
 
 
+def slots(layer, x, repeat):
+    """x once per slot of each token, [S, H]."""
+    g, k, h = layer.graph, layer.chosen, layer.hidden
+    wide = g.op("Unsqueeze", x, g.ints(1))
+    wide = g.op("Tile", wide, g.ints(1, k, 1)) if repeat == "Tile" else g.op("Expand", wide, g.ints(1, k, 1))
+    return g.op("Reshape", wide, g.ints(-1, h))
+
+
+def sum_of_slots(layer, y, w):
+    g = layer.graph
+    weighted = g.op("Mul", y, g.op("Unsqueeze", g.op("Reshape", w, g.ints(-1)), g.ints(-1)))
+    return g.op("ReduceSum", g.op("Reshape", weighted, g.ints(-1, layer.chosen, layer.hidden)), g.ints(1), keepdims=0, name="sum")
+
+
+@form("B")
+def batched(layer, x, w, i, repeat="Expand"):
+    """batched_mm by torch.export: a copy of its expert's matrices for each routed row."""
+    g = layer.graph
+    ids = g.op("Unsqueeze", g.op("Reshape", i, g.ints(-1)), g.ints(-1), name="ids")
+    rows = g.op("Unsqueeze", slots(layer, x, repeat), g.ints(-1))
+
+    def product(weights, rows, name):
+        return g.op("Squeeze", g.op("MatMul", g.op("GatherND", g.data(weights, name), ids), rows), g.ints(-1))
+
+    if layer.joined:
+        gate, up = g.op("Split", product(layer.joined_weights(), rows, "gate_up"), results=2, axis=1, num_outputs=2)
+    else:
+        gate, up = product(layer.gate, rows, "gate"), product(layer.up, rows, "up")
+    return sum_of_slots(layer, product(layer.down, g.op("Unsqueeze", layer.gated(gate, up), g.ints(-1)), "down"), w)
+
+
+@form("B'")
+def batched_torchscript(layer, x, w, i):
+    """batched_mm, traced: Gather and Tile, the halves as Slice with bounds from Shape."""
+    g, k = layer.graph, layer.chosen
+    ids = g.op("Reshape", i, g.ints(-1), name="ids")
+    rows = g.op("Unsqueeze", slots(layer, x, "Tile"), g.ints(-1))
+
+    def product(weights, rows, name):
+        return g.op("Squeeze", g.op("MatMul", g.op("Gather", g.data(weights, name), ids, axis=0), rows), g.ints(-1))
+
+    if layer.joined:
+        both = product(layer.joined_weights(), rows, "gate_up")
+        size = g.op("Gather", g.op("Shape", both), g.ints(1), axis=0)
+        half = g.op("Div", g.op("Add", size, g.ints(1)), g.ints(2))
+        gate = g.op("Slice", both, g.ints(0), half, g.ints(1))
+        up = g.op("Slice", both, half, g.op("Mul", half, g.ints(2)), g.ints(1))
+    else:
+        gate, up = product(layer.gate, rows, "gate"), product(layer.up, rows, "up")
+    y = product(layer.down, g.op("Unsqueeze", layer.gated(gate, up), g.ints(-1)), "down")
+    weighted = g.op("Mul", y, g.op("Reshape", w, g.ints(-1, 1)))
+    shape = g.op("Concat", g.op("Gather", g.op("Shape", x), g.ints(0), axis=0), g.ints(k), g.ints(layer.hidden), axis=0)
+    return g.op("ReduceSum", g.op("Reshape", weighted, shape), g.ints(1), keepdims=0, name="sum")
+
+
+@form("D")
+def tiled(layer, x, w, i, traced=False):
+    """Every expert on every token, and weights that are zero for most."""
+    g, e, h = layer.graph, layer.experts, layer.hidden
+    wide = g.op("Reshape", g.op("Tile", x, g.ints(e, 1)), g.ints(e, -1, h))
+
+    def product(rows, weights, name):
+        return g.op("MatMul", rows, g.data(weights.transpose(0, 2, 1), name))
+
+    if layer.joined:
+        both = product(wide, layer.joined_weights(), "gate_up")
+        if traced:
+            gate, up = (g.op("Slice", both, g.ints(at * layer.width), g.ints((at + 1) * layer.width), g.ints(2)) for at in (0, 1))
+        else:
+            gate, up = g.op("Split", both, results=2, axis=2, num_outputs=2)
+    else:
+        gate, up = product(wide, layer.gate, "gate"), product(wide, layer.up, "up")
+    y = product(layer.gated(gate, up), layer.down, "down")
+    shape = g.op("Concat", g.op("Gather", g.op("Shape", x), g.ints(0), axis=0), g.ints(e), axis=0)
+    zeros = g.op("ConstantOfShape", shape) if traced else g.op("Expand", g.float(0), shape)
+    mixed = g.op("Transpose", g.op("ScatterElements", zeros, i, w, axis=1), perm=[1, 0], name="mixed")
+    return g.op("ReduceSum", g.op("Mul", y, g.op("Unsqueeze", mixed, g.ints(2))), g.ints(0), keepdims=0, name="sum")
+
+
+@form("D'")
+def tiled_torchscript(layer, x, w, i):
+    """The same, traced."""
+    return tiled(layer, x, w, i, traced=True)
+
+
+@form("F")
+def fused(layer, x, w, i):
+    """ONNX Runtime's own operator, for softmax routers; what the router made beside the logits is not used."""
+    g = layer.graph
+    assert layer.router in ("softmax", "softmax_plain"), "com.microsoft::MoE has a softmax router"
+    gate, up, down = (g.data(value, name) for value, name in ((layer.gate, "gate"), (layer.up, "up"), (layer.down, "down")))
+    return g.op("MoE", x, layer.logits, gate, "", down, "", up, domain="com.microsoft", k=layer.chosen, activation_type=layer.activation,
+                normalize_routing_weights=int(layer.router == "softmax"))
+
+
 def model(name, **dims):
     """The form `name` with the dims of a Layer, checked."""
     layer = Layer(**dims)
     g = layer.graph
-    weights, experts = ROUTERS[layer.router](layer, "x")
-    g.op("Identity", FORMS[name](layer, "x", weights, experts), name="y")
+    y = FORMS[name](layer, "x", *layer.route("x"))
+    if layer.shared != "none":
+        y = g.op("Add", y, layer.shared_expert("x"))
+    g.op("Identity", y, name="y")
     value = lambda value: helper.make_tensor_value_info(value, TensorProto.FLOAT, [layer.tokens or "tokens", layer.hidden])
     graph = helper.make_graph(g.nodes, "moe", [value("x")], [value("y")], g.initializers)
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.checker.check_model(made, full_check=True)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)], ir_version=9)
+    onnx.checker.check_model(made, full_check=name != "F")
     return made
 
 
