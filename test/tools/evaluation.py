@@ -4,12 +4,13 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools/evaluation"))
-import intervals, metrics, tasks, words  # noqa: E402
+import intervals, metrics, plot, routing, tasks, words  # noqa: E402
 from engines import OnnxRuntime, open_engine  # noqa: E402
 from metrics import Score  # noqa: E402
 from places import MODELS  # noqa: E402
@@ -69,6 +70,53 @@ class Intervals(unittest.TestCase):
     def test_other_samples_are_refused(self):
         with self.assertRaises(ValueError):
             intervals.drop(Score.of([1, 1]), Score.of([1, 1], unit=[3, 4]))
+
+
+class Routing(unittest.TestCase):
+    def after(self, mode, rate, batches=80, experts=8, k=2):
+        """Imbalance of the last quarter of the batches, under a router that prefers the first experts."""
+        rng, counts = np.random.default_rng(0), []
+        router = routing.Router(mode, rate, k, "softmax", np.zeros(experts))
+        for _ in range(batches):
+            chosen = router.route(rng.standard_normal((1024, experts)) + np.linspace(1.5, -1.5, experts))[1]
+            counts.append(np.bincount(chosen.ravel(), minlength=experts))
+        return routing.imbalance(np.sum(counts[-batches // 4:], 0))[0]
+
+    def test_a_skewed_router_becomes_even(self):
+        self.assertGreater(self.after("none", 0), 0.9)
+        self.assertAlmostEqual(self.after("mix-by-load", 0.1), self.after("none", 0))  # it chooses the same experts
+        self.assertTrue(0.3 < self.after("select-by-load", 0.1) < 0.7)  # rests where the loads make up for the skew
+        self.assertLess(self.after("bias", 0.005), 0.1)
+
+    def test_imbalance(self):
+        even, one = routing.imbalance(np.array([5, 5, 5, 5])), routing.imbalance(np.array([8, 0, 0, 0]))
+        self.assertTrue(np.allclose(even, (0, 0, 1)) and np.allclose(one, (np.sqrt(3), 3, 0)))
+
+    def test_experts_weigh_their_rows(self):
+        one = np.ones((2, 1, 1))
+        y = routing.mix_experts(np.array([[1.0], [2.0]]), np.array([[1.0], [0.5]]), np.array([[0], [1]]), one, one, one * [[[3]], [[5]]])
+        self.assertTrue(np.allclose(y[:, 0], [3 * routing.silu(1), 0.5 * 5 * 2 * routing.silu(2)]))
+
+
+class Plots(unittest.TestCase):
+    def draw(self, result):
+        with tempfile.TemporaryDirectory() as work:
+            path = pathlib.Path(work) / "x.svg"
+            plot.draw(result, path)
+            root = xml.etree.ElementTree.parse(path).getroot()
+        self.assertEqual(root.tag, "{http://www.w3.org/2000/svg}svg")
+        return " ".join("".join(t.itertext()) for t in root.iter("{http://www.w3.org/2000/svg}text"))
+
+    def test_sweep(self):
+        row = lambda level, speed, value: {"level": level, "sparsity": level or 0, "ms": 10 / speed, "speedup": speed,
+                                           "metrics": {"characters": [value, value - 0.01, value + 0.01]}}
+        text = self.draw({"task": "ocr", "model": "m.onnx", "threads": 1, "rows": [row(None, 1, 1), row(0.0, 1, 1), row(0.5, 1.6, 0.97)]})
+        for word in ("characters", "weights not read", "speed, dense = 1", "50%", "m.onnx"):
+            self.assertIn(word, text)
+
+    def test_experts(self):
+        site = {"node": "node '/layers.0/gate/TopK' (TopK)", "rows": [3, 1, 0, 4], "balance": 0.79, "entropy": 0.7}
+        self.assertIn("/layers.0/gate/TopK: std/mean 0.79", self.draw({"experts": [site, site]}))
 
 
 class Tasks(unittest.TestCase):

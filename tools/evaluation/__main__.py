@@ -74,6 +74,18 @@ def drop(options):
         print(f"  {name:20} {before[name].value:7.2%} -> {after[name].value:7.2%}   drop {value:+.2%} [{low:+.2%}, {high:+.2%}], at most {bound:.2%}")
 
 
+def plot(options):
+    import plot as plotting
+
+    plotting.plot(options.results, options.out)
+
+
+def balance(options):
+    import balance as balancing
+
+    balancing.balance(options)
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="tools/eval", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -100,6 +112,18 @@ def parse(arguments):
     sub = command(drop, "drop", "what the second model loses against the first, on the same samples, with the 95%% interval", common, split)
     sub.add_argument("before", metavar="A", help="a model, or what `run --json` printed")
     sub.add_argument("after", metavar="B")
+    sub = command(plot, "plot", "draws what `ds-run --stats --json` wrote, as SVG")
+    sub.add_argument("results", metavar="FILE.json")
+    sub.add_argument("-o", "--out", required=True, metavar="FILE.svg")
+    sub = command(balance, "balance", "load-aware routing on a router skewed on purpose: evenness, and the change of the output")
+    for name, value in (("experts", 8), ("chosen", 2), ("tokens", 2048), ("batches", 300), ("hidden", 64), ("seed", 0)):
+        sub.add_argument(f"--{name}", type=int, default=value, help=f"({value})")
+    sub.add_argument("--skew", type=float, default=1.5, help="of the logits, from the first expert to the last (1.5)")
+    sub.add_argument("--rate", type=float, default=0.003, help="of the state (0.003)")
+    sub.add_argument("--mode", choices=("select-by-load", "mix-by-load", "bias"), default="bias", help="for --package (bias)")
+    sub.add_argument("--package", action="store_true", help="also compiles the layer, runs it, and compares")
+    sub.add_argument("--form", default="D", help="how the compiled layer is written, see test/moe/moe_graphs.py (D)")
+    sub.add_argument("-o", "--out", metavar="FILE.json")
     return parser.parse_args(arguments)
 
 
