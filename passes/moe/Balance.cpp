@@ -3,7 +3,7 @@
 #include "passes/graph/Match.h"
 #include "passes/moe/Passes.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Format.h"
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_BALANCE
@@ -30,6 +30,12 @@ static std::string layerName(Location loc, unsigned number) {
   });
   StringRef folder = shared.value_or("").rsplit('/').first;
   return shared && shared->contains('/') && !folder.empty() ? folder.str() : "route" + std::to_string(number);
+}
+
+static std::string text(double rate) {
+  std::string out;
+  llvm::raw_string_ostream(out) << llvm::format("%g", rate);
+  return out;
 }
 
 // Why a router cannot be balanced this way.
@@ -99,7 +105,7 @@ struct Balance : mlir::ds::impl::BalanceBase<Balance> {
     Operation *end = main.getBody().front().getTerminator();
     end->insertOperands(end->getNumOperands(), balanced.getNewLoad());
     remarkPassed(route.getLoc(), kPass, "balanced",
-                 "results change; " + stringifyBalanceKind(mode) + ", rate " + llvm::formatv("{0}", rate.getValue()).str() + ", feed '" +
+                 "results change; " + stringifyBalanceKind(mode) + ", rate " + text(rate) + ", feed '" +
                      state.output.getValue() + "' back as '" + state.input.getValue() + "'");
     route.replaceAllUsesWith(balanced.getResults().take_front(route.getNumResults()));
     route.erase();

@@ -1,4 +1,5 @@
 """Tests of tools/evaluation; run by test/suites/eval, which tools/check counts."""
+import argparse
 import pathlib
 import subprocess
 import sys
@@ -10,10 +11,23 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools/evaluation"))
-import intervals, metrics, plot, routing, tasks, words  # noqa: E402
+import balance, intervals, metrics, plot, routing, tasks, words  # noqa: E402
 from engines import OnnxRuntime, open_engine  # noqa: E402
 from metrics import Score  # noqa: E402
-from places import MODELS  # noqa: E402
+from places import BUILD, MODELS  # noqa: E402
+
+
+def interpret(model, passes, work, feeds):
+    """The outputs of a model after some passes, on the interpreter."""
+    inputs, outputs = pathlib.Path(work) / "in", pathlib.Path(work) / "out"
+    inputs.mkdir(exist_ok=True)
+    for name, value in feeds.items():
+        np.save(inputs / f"{name}.npy", value)
+    (inputs.parent / "list").write_text(f"case\t{model}\t{inputs}\t{outputs}\n")
+    said = subprocess.run([BUILD / "bin/eval-model", f"--passes={passes}", inputs.parent / "list"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    if said.split("\t")[1] != "ok":
+        raise RuntimeError(said)
+    return [np.load(outputs / f"output_{i}.npy") for i in range(len(list(outputs.iterdir())))]
 
 
 class Metrics(unittest.TestCase):
@@ -87,6 +101,21 @@ class Routing(unittest.TestCase):
         self.assertAlmostEqual(self.after("mix-by-load", 0.1), self.after("none", 0))  # it chooses the same experts
         self.assertTrue(0.3 < self.after("select-by-load", 0.1) < 0.7)  # rests where the loads make up for the skew
         self.assertLess(self.after("bias", 0.005), 0.1)
+
+    def test_the_interpreter_agrees(self):
+        """ds-moe-raise and ds-moe-balance on an exported layer, three batches with the state carried over, by lib/eval."""
+        for mode in ("select-by-load", "mix-by-load", "bias"):
+            options = argparse.Namespace(hidden=16, experts=8, chosen=2, tokens=40, batches=3, seed=0, skew=1.0, rate=0.05)
+            skewed = balance.SkewedLayer(options)
+            outputs, _, load = balance.simulate(skewed, mode, options)
+            with tempfile.TemporaryDirectory() as work:
+                skewed.write("D", f"{work}/layer.onnx")
+                state = np.zeros(8, np.float32)
+                for x, expected in zip(skewed.batches, outputs):
+                    y, state = interpret(f"{work}/layer.onnx", f"ds-graph,ds-moe-raise,ds-moe-balance{{mode={mode} rate=0.05}}", work,
+                                         {"x": x, "route0.load": state})
+                    self.assertLess(np.abs(y - expected).max() / np.abs(expected).max(), 1e-5, mode)
+            self.assertLess(np.abs(state - load).max(), 1e-6, mode)
 
     def test_imbalance(self):
         even, one = routing.imbalance(np.array([5, 5, 5, 5])), routing.imbalance(np.array([8, 0, 0, 0]))

@@ -1,4 +1,4 @@
-// RUN: ds-opt %s -split-input-file --ds-moe-balance="mode=bias rate=0.01" --remarks-filter="ds-moe-balance" --remark-policy=all 2>%t | FileCheck %s
+// RUN: ds-opt %s -split-input-file --ds-moe-balance="mode=bias rate=0.003" --remarks-filter="ds-moe-balance" --remark-policy=all 2>%t | FileCheck %s
 // RUN: FileCheck %s --check-prefix=REMARK --input-file %t
 // RUN: ds-opt %s -split-input-file --ds-moe-balance="mode=mix-by-load rate=0.1" | FileCheck %s --check-prefix=MIX
 // RUN: not ds-opt %s -split-input-file --ds-moe-balance=rate=2 2>&1 | FileCheck %s --check-prefix=RATE
@@ -9,9 +9,9 @@
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: (%[[X:[a-z0-9]*]]: tensor<?x4xf32> {{.*}}, %[[L:[a-z0-9]*]]: tensor<4xf32> {ds.dims = [""], ds.name = "/layers.0/gate.load"})
 // CHECK-SAME: -> (tensor<?x2xf32> {ds.name = "w"}, tensor<4xf32> {ds.may_alias = "/layers.0/gate.load", ds.name = "/layers.0/gate.load.next"})
-// CHECK: %[[W:.*]], %{{.*}}, %{{.*}}, %{{.*}}, %[[N:.*]] = ds.route %[[X]] load %[[L]] {balance = #ds.balance_kind<bias>, k = 2 : i64, normalize, rate = 1.000000e-02 : f64
+// CHECK: %[[W:.*]], %{{.*}}, %{{.*}}, %{{.*}}, %[[N:.*]] = ds.route %[[X]] load %[[L]] {balance = #ds.balance_kind<bias>, k = 2 : i64, normalize, rate = 3.000000e-03 : f64
 // CHECK: return %[[W]], %[[N]]
-// REMARK: results change; bias, rate 0.01, feed '/layers.0/gate.load.next' back as '/layers.0/gate.load'
+// REMARK: results change; bias, rate 0.003, feed '/layers.0/gate.load.next' back as '/layers.0/gate.load'
 // MIX-LABEL: func.func @main
 // MIX: balance = #ds.balance_kind<mix_by_load>
 #softmax = loc("/layers.0/gate/Softmax")
