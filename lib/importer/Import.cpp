@@ -72,6 +72,24 @@ LogicalResult ModelImport::parseFile() {
   return onnxlib::parseBinary(*reduced, model, error) ? success() : fail(error);
 }
 
+// ONNX Runtime's optimizer writes this operator of its own into the standard's domain, which knows of none.
+static void renameStrayOperators(onnx::ModelProto &model) {
+  constexpr StringLiteral kOwn = "com.microsoft";
+  bool any = false;
+  onnxlib::forEachNode(model, [&](onnx::NodeProto &node, const onnxlib::Opsets &) {
+    if (node.op_type() != "SimplifiedLayerNormalization" || !(node.domain().empty() || node.domain() == "ai.onnx"))
+      return;
+    node.set_domain(kOwn.str());
+    any = true;
+  });
+  bool isImported = llvm::any_of(model.opset_import(), [&](const onnx::OperatorSetIdProto &o) { return o.domain() == kOwn.str(); });
+  if (!any || isImported)
+    return;
+  auto *import = model.add_opset_import();
+  import->set_domain(kOwn.str());
+  import->set_version(1);
+}
+
 // The checker calls an operator that it does not know an error; here it is one that is not supported.
 LogicalResult ModelImport::checkOperators() {
   LogicalResult ok = success();
@@ -105,6 +123,7 @@ static void eraseDead(Block &block) {
 
 FailureOr<OwningOpRef<ModuleOp>> ModelImport::build() {
   std::string error;
+  renameStrayOperators(model);
   if (failed(checkOperators()))
     return failure();
   if (!onnxlib::sortNodes(*model.mutable_graph(), error))

@@ -186,6 +186,8 @@ ArrayRef<OpEntry> quantOps();
 ArrayRef<OpEntry> controlOps();
 ArrayRef<OpEntry> recurrentOps();
 ArrayRef<OpEntry> gridSampleOps();
+// Of other domains than the standard's: "domain::Operator".
+ArrayRef<OpEntry> microsoftOps();
 
 // The convolution that the node's attributes describe, without a bias.
 Value convolve(Node &n, Value x, Value filter);

@@ -7,7 +7,7 @@ using namespace mlir::ds;
 static llvm::StringMap<SmallVector<OpEntry, 2>> buildTable() {
   llvm::StringMap<SmallVector<OpEntry, 2>> table;
   for (ArrayRef<OpEntry> theme : {elementwiseOps(), shapeOps(), shapeValueOps(), linearOps(), reduceOps(), indexingOps(), normOps(),
-                                  imageOps(), dataOps(), einsumOps(), quantOps(), controlOps(), recurrentOps(), gridSampleOps()})
+                                  imageOps(), dataOps(), einsumOps(), quantOps(), controlOps(), recurrentOps(), gridSampleOps(), microsoftOps()})
     for (const OpEntry &entry : theme)
       table[entry.op].push_back(entry);
   return table;
@@ -15,7 +15,7 @@ static llvm::StringMap<SmallVector<OpEntry, 2>> buildTable() {
 
 ImportFn mlir::ds::findOp(StringRef domain, StringRef op, int since) {
   static const llvm::StringMap<SmallVector<OpEntry, 2>> table = buildTable();
-  auto it = domain.empty() ? table.find(op) : table.end();
+  auto it = table.find(domain.empty() ? op.str() : (domain + "::" + op).str());
   const OpEntry *best = nullptr;
   if (it != table.end())
     for (const OpEntry &entry : it->second)

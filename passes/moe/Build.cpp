@@ -147,22 +147,30 @@ Location moe::buildLayer(const LayerMatch &layer, const RouterMatch &router, fun
   return LayerBuilder(layer, router, func, context).build();
 }
 
+// Whether a product with `input` goes into `v` through the ops of a gated MLP.
+static bool isMlpOf(Value v, Value input) {
+  SetVector<Value> seen;
+  seen.insert(v);
+  for (size_t i = 0; i < seen.size() && i < 64; ++i) {
+    Operation *op = seen[i].getDefiningOp();
+    if (isa_and_nonnull<MatmulOp>(op) && withoutReshapes(op->getOperand(0)) == input)
+      return true;
+    if (isa_and_nonnull<MatmulOp, MulOp, SiluOp, GeluOp, ReluOp, SigmoidOp, ReshapeOp>(op))
+      seen.insert(op->operand_begin(), op->operand_end());
+  }
+  return false;
+}
+
 bool moe::hasSharedExpert(const LayerMatch &layer) {
   Value input = withoutReshapes(layer.input), sum = layer.result;
-  while (sum.hasOneUse() && isa<ReshapeOp>(*sum.user_begin()))
-    sum = sum.user_begin()->getResult(0);
-  for (Operation *user : sum.getUsers()) {
-    if (!isa<AddOp>(user))
-      continue;
-    SetVector<Value> seen;
-    seen.insert(user->getOperand(user->getOperand(0) == sum ? 1 : 0));
-    for (size_t i = 0; i < seen.size() && i < 64; ++i) {
-      Operation *op = seen[i].getDefiningOp();
-      if (isa_and_nonnull<MatmulOp>(op) && withoutReshapes(op->getOperand(0)) == input)
-        return true;
-      if (isa_and_nonnull<MatmulOp, MulOp, SiluOp, GeluOp, ReluOp, SigmoidOp, ReshapeOp, AddOp>(op))
-        seen.insert(op->operand_begin(), op->operand_end());
-    }
+  // The residual may be added before.
+  for (unsigned steps = 0; steps < 8 && sum.hasOneUse(); ++steps) {
+    Operation *user = *sum.user_begin();
+    if (isa<AddOp>(user) && isMlpOf(user->getOperand(user->getOperand(0) == sum ? 1 : 0), input))
+      return true;
+    if (!isa<AddOp, ReshapeOp>(user))
+      return false;
+    sum = user->getResult(0);
   }
   return false;
 }

@@ -1,8 +1,9 @@
 // ds-moe-raise: mixture-of-experts layers from what exporters write.
-#include "passes/moe/Build.h"
-#include "passes/moe/Candidates.h"
+#include "lib/support/OnnxLoc.h"
 #include "passes/graph/Match.h"
 #include "passes/graph/Passes.h"
+#include "passes/moe/Build.h"
+#include "passes/moe/Candidates.h"
 #include "passes/moe/Passes.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "mlir/Pass/PassManager.h"
@@ -74,10 +75,20 @@ static bool raiseIn(func::FuncOp func) {
   return any;
 }
 
+// Layers that the importer made of com.microsoft::MoE.
+static void remarkImported(ModuleOp module) {
+  module.walk([](ExpertsOp op) {
+    if (StringRef(describe(op.getLoc())).ends_with("(MoE)"))
+      remarkPassed(op.getLoc(), kPass, "raised",
+                   "form F, " + Twine(op.getUp().getType().getDimSize(0)) + " experts, " + Twine(op.getWeights().getType().getDimSize(1)) + " per token");
+  });
+}
+
 namespace {
 struct Raise : mlir::ds::impl::RaiseBase<Raise> {
   using RaiseBase::RaiseBase;
   void runOnOperation() override {
+    remarkImported(getOperation());
     if (!getOperation().walk([](TopKOp) { return WalkResult::interrupt(); }).wasInterrupted())
       return;
     OpPassManager before(ModuleOp::getOperationName()), after(ModuleOp::getOperationName());
