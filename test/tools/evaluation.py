@@ -185,10 +185,22 @@ class Tasks(unittest.TestCase):
     def test_ocr(self):
         self.compare("ocr", 36, 0.97)
 
+    def tool(self, *arguments):
+        return subprocess.run([ROOT / "tools/eval", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def test_drop_takes_saved_scores_of_the_same_data_only(self):
+        with tempfile.TemporaryDirectory() as work:
+            saved = pathlib.Path(work) / "scores.json"
+            saved.write_text(self.tool("run", "--task", "digits", "--json").stdout)
+            same = self.tool("drop", "--task", "digits", saved, MODELS / "digits_mlp.onnx")
+            other = self.tool("drop", "--task", "digits", "--split", "calibration", saved, MODELS / "digits_mlp.onnx")
+        self.assertIn("drop +0.00% [+0.00%, +0.00%], at most 0.50%", same.stdout)
+        self.assertIn("has scores of digits, evaluation data", other.stderr)
+        self.assertEqual((same.returncode, other.returncode), (0, 1))
+
     def test_data_is_keyed_by_input(self):
         with tempfile.TemporaryDirectory() as work:
-            subprocess.run([ROOT / "tools/eval", "data", "--task", "sentences", "--split", "calibration", "--limit", "2", "--out", work],
-                           check=True, stdout=subprocess.DEVNULL)
+            self.tool("data", "--task", "sentences", "--split", "calibration", "--limit", "2", "--out", work)
             files = sorted(pathlib.Path(work).iterdir())
             self.assertEqual([f.name for f in files], ["0000.npz", "0001.npz"])
             self.assertEqual(set(np.load(files[0])), {"input_ids", "attention_mask", "token_type_ids"})

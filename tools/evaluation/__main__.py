@@ -19,6 +19,8 @@ def scores_of(task, path, options):
     """{metric: Score} of a model, or as an earlier `run --json` saved them; and what ran."""
     if str(path).endswith(".json"):
         saved = json.loads(pathlib.Path(path).read_text())
+        if (saved["task"], saved["split"]) != (options.task, options.split):
+            sys.exit(f"eval: {path} has scores of {saved['task']}, {saved['split']} data; say --task {saved['task']} --split {saved['split']}")
         return {name: Score.from_json(entry["score"]) for name, entry in saved["metrics"].items()}, saved["engine"]
     engine = open_engine(path, options.engine, options.threads)
     return run_task(task, engine, task.samples(options.split, options.limit)), engine.name
