@@ -36,8 +36,7 @@ static bool isFilled(Value v) {
   return op && llvm::all_of(op->getOperands(), [](Value operand) { return isWeightOnly(operand) || operand.getType().isIndex(); });
 }
 
-// Ops between the layer's result and what it starts from.
-static SetVector<Operation *> innerOps(const LayerMatch &layer) {
+SetVector<Operation *> moe::innerOps(const LayerMatch &layer) {
   auto isLeaf = [&](Value v) {
     return withoutReshapes(v) == withoutReshapes(layer.input) || sameRows(v) == sameRows(layer.weights) ||
            sameRows(v) == sameRows(layer.experts) || isFilled(v);

@@ -36,8 +36,11 @@ static bool isDispatch(TopKOp choice) {
 
 Candidates::Candidates(func::FuncOp func) {
   for (auto choice : func.getBody().front().getOps<TopKOp>())
-    if (cast<RankedTensorType>(choice.getInput().getType()).getElementType().isF32() && isDispatch(choice))
+    if (isDispatch(choice)) {
       candidates.push_back({choice, false, {}});
+      if (!cast<RankedTensorType>(choice.getInput().getType()).getElementType().isF32())
+        (void)candidates.back().why.fail(Stage::use, choice, "its scores are in another type than f32");
+    }
 }
 
 Candidates::Candidate *Candidates::before(Operation *root) {

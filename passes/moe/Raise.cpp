@@ -32,8 +32,25 @@ static void remarkRaised(const LayerMatch &layer, const RouterMatch &router, Loc
   remarkPassed(loc, kPass, "raised", text);
 }
 
-// What the attempts at one root say, if any of them got far enough to say something.
-static std::optional<Reasons> raiseAt(Operation *root, func::FuncOp func, SymbolicShapes &shapes, WeightData &data, bool &raised) {
+namespace {
+class Raiser {
+public:
+  explicit Raiser(func::FuncOp func) : func(func), shapes(func), candidates(func) {}
+  // Whether anything was raised.
+  bool run();
+
+private:
+  bool raiseAt(Operation *root);
+
+  func::FuncOp func;
+  SymbolicShapes shapes;
+  WeightData data;
+  Candidates candidates;
+  llvm::SmallPtrSet<Operation *, 32> dead; // inside of raised layers
+};
+} // namespace
+
+bool Raiser::raiseAt(Operation *root) {
   Reasons best;
   for (Matcher matcher : kForms) {
     MatchContext context{shapes, data, {}};
@@ -41,35 +58,27 @@ static std::optional<Reasons> raiseAt(Operation *root, func::FuncOp func, Symbol
     FailureOr<RouterMatch> router = failed(layer) ? FailureOr<RouterMatch>(failure()) : matchRouter(layer->weights, layer->experts, context);
     if (succeeded(router) && succeeded(checkLayer(*layer, *router, context))) {
       bool hasShared = hasSharedExpert(*layer);
-      Location loc = buildLayer(*layer, *router, func, context);
-      remarkRaised(*layer, *router, loc, hasShared);
-      raised = true;
-      return std::nullopt;
+      dead.insert_range(innerOps(*layer));
+      remarkRaised(*layer, *router, buildLayer(*layer, *router, func, context), hasShared);
+      candidates.raised(root);
+      return true;
     }
     if (context.reasons.furthest > best.furthest)
       best = context.reasons;
   }
-  return best.furthest > Stage::root ? std::optional(best) : std::nullopt;
+  if (best.furthest > Stage::root)
+    candidates.note(root, best);
+  return false;
 }
 
-static bool raiseIn(func::FuncOp func) {
-  SymbolicShapes shapes(func);
-  WeightData data;
-  Candidates candidates(func);
+bool Raiser::run() {
   SmallVector<Operation *> ops;
   for (Operation &op : func.getBody().front())
-    ops.push_back(&op);
+    if (isa<DsDialect>(op.getDialect()) && op.getNumResults() && !isOpTriviallyDead(&op))
+      ops.push_back(&op);
   bool any = false;
-  for (Operation *op : llvm::reverse(ops)) {
-    if (op->getNumResults() == 0 || isOpTriviallyDead(op) || !isa<DsDialect>(op->getDialect()))
-      continue;
-    bool raised = false;
-    if (auto why = raiseAt(op, func, shapes, data, raised))
-      candidates.note(op, *why);
-    if (raised)
-      candidates.raised(op);
-    any |= raised;
-  }
+  for (Operation *op : llvm::reverse(ops))
+    any |= !dead.contains(op) && raiseAt(op);
   for (const Reasons &why : candidates.missed())
     remarkMissed(why.at->getLoc(), kPass, "not-raised", "mixture-of-experts layer left as it is: " + why.text);
   return any;
@@ -98,7 +107,7 @@ struct Raise : mlir::ds::impl::RaiseBase<Raise> {
     bool any = false;
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (func.getBody().hasOneBlock())
-        any |= raiseIn(func);
+        any |= Raiser(func).run();
     buildShapePipeline(after);
     after.addPass(createCanonicalize());
     buildShapePipeline(after);

@@ -197,6 +197,8 @@ LogicalResult Router::matchGroups(SelectOp select) {
     return fail(scatter, "the groups are not chosen by a top-k");
   found.groups = groups;
   found.topGroups = best.getStaticK()[0];
+  if (found.topGroups * (found.numExperts / groups) < found.k)
+    return fail(scatter, "the chosen groups have fewer experts than are chosen");
   return matchGroupScores(best, select.getLhs(), groups);
 }
 

@@ -1,8 +1,9 @@
 """Small mixture-of-experts layers as exporters write them, one function per form; a model is x [T, H] -> y [T, H].
 
-    moe_graphs.py FORM OUTPUT.onnx [--router R] [--tokens T] [--hidden H] [--width I] [--experts E] [--chosen K] [--seed S]
+    moe_graphs.py FORM[,FORM..] OUTPUT.onnx [--router R] [--tokens T] [--hidden H] [--width I] [--experts E] [--chosen K] [--seed S]
 
-All forms of one seed have the same weights and so the same results. A form is a function of a Layer, in FORMS.
+With several forms a % in OUTPUT is the place of the form among them. All forms of one seed have the same weights and so the same
+results. A form is a function of a Layer, in FORMS.
 """
 import argparse
 import dataclasses
@@ -354,12 +355,14 @@ def model(name, **dims):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("form", choices=FORMS)
+    parser.add_argument("forms", type=lambda text: text.split(","))
     parser.add_argument("output")
     for field in dataclasses.fields(Layer):
         parser.add_argument("--" + field.name, type=field.type, default=field.default)
     args = vars(parser.parse_args())
-    onnx.save(model(args.pop("form"), **{key: value for key, value in args.items() if key != "output"}), args["output"])
+    forms, output = args.pop("forms"), args.pop("output")
+    for place, form in enumerate(forms):
+        onnx.save(model(form, **args), output.replace("%", str(place)))
 
 
 if __name__ == "__main__":
