@@ -21,7 +21,9 @@ static AffineExpr numElements(MatchContext &context, ArrayRef<AffineExpr> dims) 
 
 static AffineExpr tokensOf(const LayerMatch &layer, MatchContext &context) {
   Dims dims = context.shapes.dims(layer.result);
-  return numElements(context, ArrayRef(dims).drop_back());
+  while (!dims.empty() && context.shapes.isOne(dims.back()))
+    dims.pop_back();
+  return numElements(context, ArrayRef(dims).drop_back(dims.empty() ? 0 : 1));
 }
 
 // Rows of the matrices that `up` has.
@@ -52,7 +54,7 @@ SetVector<Operation *> moe::innerOps(const LayerMatch &layer) {
 
 LogicalResult moe::checkLayer(const LayerMatch &layer, const RouterMatch &router, MatchContext &context) {
   Operation *at = layer.result.getDefiningOp();
-  int64_t in = inputSize(layer.up), width = layer.up.size, out = typeOf(layer.result).getShape().back();
+  int64_t in = inputSize(layer.up), width = layer.up.size, out = layer.down.size;
   if (failed(checkStack(layer.up, router.numExperts, in, width, at, context)) ||
       failed(checkStack(layer.down, router.numExperts, width, out, at, context)) ||
       (layer.gate && failed(checkStack(*layer.gate, router.numExperts, in, width, at, context))))
@@ -130,9 +132,8 @@ RouteOp LayerBuilder::buildRoute(Location loc) {
 Location LayerBuilder::build() {
   Location loc = fusedBetween(layer.result, {layer.input, layer.weights, layer.experts});
   RouteOp route = buildRoute(fusedBetween(layer.weights, {router.scores}));
-  int64_t out = typeOf(layer.result).getShape().back();
   Value gate = layer.gate ? buildStack(b, loc, *layer.gate) : Value(), up = buildStack(b, loc, layer.up), down = buildStack(b, loc, layer.down);
-  Value y = ExpertsOp::create(b, loc, RankedTensorType::get({tokenSize(), out}, b.getF32Type()),
+  Value y = ExpertsOp::create(b, loc, RankedTensorType::get({tokenSize(), layer.down.size}, b.getF32Type()),
                               asMatrix(loc, layer.input, inputSize(layer.up)), route.getWeights(), route.getPermutation(),
                               route.getOffsets(), gate, up, down, layer.activation);
   Value result = layer.result;

@@ -129,7 +129,7 @@ FailureOr<Grid::Factors> Grid::product(const Labelled &v) {
   Dims lhsDims = shapes.dims(op.getLhs());
   Factors factors{{op.getLhs(), {}}, {op.getRhs(), {}}, 0};
   factors.inner = add(lhsDims[lhsDims.size() - (op.getTransposeA() ? 2 : 1)]);
-  bool isInnerOne = shapes.isOne(size(factors.inner));
+  bool isInnerOne = isOne(factors.inner);
   for (Labelled *side : {&factors.lhs, &factors.rhs}) {
     Dims dims = shapes.dims(side->value);
     size_t batches = dims.size() - 2;

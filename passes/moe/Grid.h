@@ -23,6 +23,7 @@ public:
   // Every axis of `v` gets a label of its own.
   Labelled fresh(Value v);
   AffineExpr size(Label label) const { return labels[label].size; }
+  bool isOne(Label label) { return shapes.isOne(size(label)); }
 
   // The operand of reshape, transpose, broadcast or slice that `v` is the result of. Fails where labels would have to be split.
   FailureOr<Labelled> back(const Labelled &v);

@@ -42,7 +42,7 @@ struct Stack {
 // checks that, the matcher need not.
 struct LayerMatch {
   StringRef form;                  // "B"
-  Value result;                    // [T, O], what the raised layer replaces
+  Value result;                    // [T, O], perhaps with axes of size 1 behind, what the raised layer replaces
   Value input;                     // [T, H]
   Value weights, experts;          // [T, k] with k as last axis: the mixing weights and the indices of the experts
   Stack up, down;                  // H -> I, I -> O

@@ -34,17 +34,19 @@ private:
   };
   FailureOr<Product> product(Labelled v, Stage stage);
   FailureOr<Stack> stack(const Product &product, Label out);
-  LogicalResult matchDown(const Labelled &y);
-  LogicalResult matchHiddenLayer(const Labelled &a, Label width);
-  FailureOr<Stack> matchUp(Value v, const Labelled &hidden, Label width);
-  LogicalResult matchMixing(const Labelled &w);
+  LogicalResult splitMixing(const Labelled &product, Label feature);
+  LogicalResult matchDown();
+  LogicalResult matchHiddenLayer(Label width);
+  FailureOr<Stack> matchUp(Value v, Label width);
+  LogicalResult matchMixing();
   LogicalResult sameChoice(const Product &product);
 
   MatchContext &context;
   Grid grid;
   Operation *root;
   LayerMatch layer;
-  Labelled terms;       // what is summed over `summed`
+  Labelled terms; // what is looked at next: from what is summed back to the hidden values
+  std::optional<Labelled> mixing;
   LabelList tokens, summed;
   Label out = 0;
   std::optional<Labelled> indices;
@@ -57,37 +59,50 @@ static LabelList operator+(const LabelList &a, const LabelList &b) {
   return sum;
 }
 
-static bool isMul(const Labelled &v) { return v.value.getDefiningOp<MulOp>() != nullptr; }
+static bool has(const Labelled &v, Label label) { return llvm::is_contained(v.flat(), label); }
 
-// sum over slots or experts; with one slot per token there may be none
+// The sum over slots or experts: a reduction, a product with the weights, or, with one slot per token, none.
 LogicalResult Stacked::start() {
   auto reduce = dyn_cast<ReduceOp>(root);
-  if (!(reduce && reduce.getKind() == ReduceKind::sum && reduce.getAxes().size() == 1) && !isa<MulOp>(root))
+  if (!(reduce && reduce.getKind() == ReduceKind::sum && reduce.getAxes().size() == 1) && !isa<MulOp, MatmulOp>(root))
     return fail(Stage::root, root, "no sum over one axis");
   layer.result = root->getResult(0);
   if (!cast<RankedTensorType>(layer.result.getType()).getElementType().isF32())
     return fail(Stage::root, root, "not in f32");
   terms = grid.fresh(reduce ? reduce.getInput() : layer.result);
-  if (terms.axes.size() < 2 || terms.axes.back().size() != 1)
-    return fail(Stage::root, root, "no features on the last axis");
-  int64_t axis = reduce ? reduce.getAxes()[0] : -1;
-  if (axis == static_cast<int64_t>(terms.axes.size()) - 1)
-    return fail(Stage::root, root, "sums over features");
-  out = terms.axes.back()[0];
-  for (auto [i, labels] : llvm::enumerate(ArrayRef(terms.axes).drop_back()))
-    llvm::append_range(static_cast<int64_t>(i) == axis ? summed : tokens, labels);
+  if (reduce)
+    summed = std::exchange(terms.axes[reduce.getAxes()[0]], {});
+  tokens = terms.flat();
+  if (tokens.empty())
+    return fail(Stage::root, root, "no features");
+  out = tokens.pop_back_val();
+  if (reduce)
+    terms.axes[reduce.getAxes()[0]] = summed;
+  return success();
+}
+
+// Apart the weights and what they are multiplied with, which alone depends on `feature`.
+LogicalResult Stacked::splitMixing(const Labelled &product, Label feature) {
+  auto mul = product.value.getDefiningOp<MulOp>();
+  if (!mul)
+    return failure();
+  FailureOr<Labelled> lhs = grid.operand(product, mul.getLhs()), rhs = grid.operand(product, mul.getRhs());
+  if (failed(lhs) || failed(rhs) || has(*lhs, feature) == has(*rhs, feature))
+    return failure();
+  mixing = has(*lhs, feature) ? *rhs : *lhs;
+  terms = has(*lhs, feature) ? *lhs : *rhs;
   return success();
 }
 
 FailureOr<Matrices> Stacked::matrices(const Labelled &side) {
-  Labelled v = grid.through(side, [](const Labelled &at) {
-    return isWeightOnly(at.value) || isa_and_nonnull<GatherOp, GatherNdOp>(at.value.getDefiningOp());
+  auto isStack = [&](const Labelled &at) {
+    return isWeightOnly(at.value) && at.axes.size() == 3 && !summed.empty() && at.axes[0] == summed && at.axes[1].size() == 1;
+  };
+  Labelled v = grid.through(side, [&](const Labelled &at) {
+    return isStack(at) || isa_and_nonnull<GatherOp, GatherNdOp>(at.value.getDefiningOp());
   });
-  if (isWeightOnly(v.value)) {
-    if (v.axes.size() != 3 || v.axes[0] != summed || summed.empty())
-      return failure();
+  if (isStack(v))
     return Matrices{v.value, v.axes[1], v.axes[2], std::nullopt};
-  }
   Operation *op = v.value.getDefiningOp();
   auto gather = dyn_cast_or_null<GatherOp>(op);
   auto gatherNd = dyn_cast_or_null<GatherNdOp>(op);
@@ -143,8 +158,8 @@ LogicalResult Stacked::sameChoice(const Product &product) {
   return success();
 }
 
-LogicalResult Stacked::matchDown(const Labelled &y) {
-  FailureOr<Product> down = product(y, Stage::root);
+LogicalResult Stacked::matchDown() {
+  FailureOr<Product> down = product(terms, Stage::root);
   if (failed(down))
     return failure();
   indices = down->matrices.indices;
@@ -156,22 +171,28 @@ LogicalResult Stacked::matchDown(const Labelled &y) {
   if (failed(stacked))
     return failure();
   layer.down = *stacked;
-  Labelled a = grid.through(down->other, [](const Labelled &) { return false; });
-  return matchHiddenLayer(a, down->inner);
+  terms = grid.through(down->other, [](const Labelled &) { return false; });
+  if (!mixing) {
+    // The weights may be there before the second product as well.
+    if (failed(splitMixing(terms, down->inner)))
+      return fail(Stage::dispatch, down->op, "no weights are multiplied with what the experts give");
+    terms = grid.through(terms, [](const Labelled &) { return false; });
+  }
+  return matchHiddenLayer(down->inner);
 }
 
-LogicalResult Stacked::matchHiddenLayer(const Labelled &a, Label width) {
-  FailureOr<Hidden> hidden = matchHidden(a.value, context);
+LogicalResult Stacked::matchHiddenLayer(Label width) {
+  FailureOr<Hidden> hidden = matchHidden(terms.value, context);
   if (failed(hidden))
     return failure();
   layer.activation = hidden->activation;
-  FailureOr<Stack> up = matchUp(hidden->up, a, width);
+  FailureOr<Stack> up = matchUp(hidden->up, width);
   if (failed(up))
     return failure();
   layer.up = *up;
   if (!hidden->gate)
     return success();
-  FailureOr<Stack> gate = matchUp(hidden->gate, a, width);
+  FailureOr<Stack> gate = matchUp(hidden->gate, width);
   if (failed(gate))
     return failure();
   layer.gate = *gate;
@@ -179,9 +200,9 @@ LogicalResult Stacked::matchHiddenLayer(const Labelled &a, Label width) {
 }
 
 // One of the products that make the hidden values, over the whole width or a part of a wider one.
-FailureOr<Stack> Stacked::matchUp(Value v, const Labelled &hidden, Label width) {
+FailureOr<Stack> Stacked::matchUp(Value v, Label width) {
   Label own = grid.add(grid.size(width));
-  Labelled at{v, hidden.axes};
+  Labelled at{v, terms.axes};
   for (LabelList &axis : at.axes)
     llvm::replace(axis, width, own);
   FailureOr<Product> up = product(at, Stage::experts);
@@ -198,8 +219,9 @@ FailureOr<Stack> Stacked::matchUp(Value v, const Labelled &hidden, Label width) 
 }
 
 // weights [T, k] (B), or zeros [T, E] with the weights scattered to the chosen experts (D)
-LogicalResult Stacked::matchMixing(const Labelled &w) {
+LogicalResult Stacked::matchMixing() {
   LabelList wanted = tokens + summed;
+  const Labelled &w = *mixing;
   if (!layer.isDense) {
     auto inSlots = [&](const Labelled &at) { return !at.axes.empty() && at.flat() == wanted && at.axes.back() == summed; };
     Labelled weights = grid.through(w, inSlots), experts = grid.through(*indices, inSlots);
@@ -225,23 +247,22 @@ LogicalResult Stacked::matchMixing(const Labelled &w) {
 FailureOr<LayerMatch> Stacked::match() {
   if (failed(start()))
     return failure();
-  Labelled product = grid.through(terms, isMul);
-  auto mul = product.value.getDefiningOp<MulOp>();
-  if (!mul)
-    return fail(Stage::root, root, "what is summed is no product");
-  for (auto [y, w] : {std::pair(mul.getLhs(), mul.getRhs()), std::pair(mul.getRhs(), mul.getLhs())}) {
-    FailureOr<Labelled> rows = grid.operand(product, y), weights = grid.operand(product, w);
-    if (failed(rows) || failed(weights))
-      continue;
-    if (succeeded(matchDown(*rows))) {
-      if (failed(matchMixing(*weights)))
-        return failure();
-      return layer;
-    }
-    if (context.reasons.furthest != Stage::root)
-      return failure();
+  if (isa<MatmulOp>(root)) {
+    FailureOr<Grid::Factors> factors = grid.product(terms);
+    if (failed(factors) || has(factors->lhs, out) == has(factors->rhs, out))
+      return fail(Stage::root, root, "no sum of products with weights");
+    if (!grid.isOne(factors->inner))
+      summed.push_back(factors->inner);
+    terms = has(factors->lhs, out) ? factors->lhs : factors->rhs;
+    mixing = has(factors->lhs, out) ? factors->rhs : factors->lhs;
+  } else {
+    terms = grid.through(terms, [](const Labelled &at) { return isa_and_nonnull<MulOp, MatmulOp>(at.value.getDefiningOp()); });
+    if (!terms.value.getDefiningOp<MatmulOp>() && failed(splitMixing(terms, out)))
+      return fail(Stage::root, root, "what is summed is no product with weights");
   }
-  return failure();
+  if (failed(matchDown()) || failed(matchMixing()))
+    return failure();
+  return layer;
 }
 
 FailureOr<LayerMatch> moe::matchStacked(Operation *root, MatchContext &context) { return Stacked(root, context).match(); }

@@ -328,6 +328,43 @@ def tiled_torchscript(layer, x, w, i):
     return tiled(layer, x, w, i, traced=True)
 
 
+@form("B einsum")
+def gathered_einsum(layer, x, w, i):
+    """Matrices gathered by [T, k] indices, products and the weighted sum as Einsum."""
+    g = layer.graph
+    chosen = lambda weights, name: g.op("Gather", g.data(weights, name), i, axis=0)
+    product = lambda weights, name: g.op("Einsum", x, chosen(weights, name), equation="th,tkih->tki")
+    if layer.joined:
+        gate, up = g.op("Split", product(layer.joined_weights(), "gate_up"), results=2, axis=2, num_outputs=2)
+    else:
+        gate, up = product(layer.gate, "gate"), product(layer.up, "up")
+    y = g.op("Einsum", layer.gated(gate, up), chosen(layer.down, "down"), equation="tki,tkhi->tkh")
+    return g.op("Einsum", y, w, equation="tkh,tk->th", name="sum")
+
+
+@form("B early")
+def gathered_early(layer, x, w, i):
+    """The weights multiplied before the second product."""
+    g = layer.graph
+    chosen = lambda weights, name: g.op("Gather", g.data(weights, name), i, axis=0)
+    column = g.op("Unsqueeze", x, g.ints(1, 3))
+    gate, up = g.op("MatMul", chosen(layer.gate, "gate"), column), g.op("MatMul", chosen(layer.up, "up"), column)
+    a = g.op("Mul", g.op("Unsqueeze", w, g.ints(2, 3)), layer.gated(gate, up))
+    y = g.op("ReduceSum", g.op("MatMul", chosen(layer.down, "down"), a), g.ints(1), keepdims=0, name="sum")
+    return g.op("Squeeze", y, g.ints(2))
+
+
+@form("D einsum")
+def dense_einsum(layer, x, w, i):
+    """Every expert on every token, products and the weighted sum as Einsum."""
+    g, e = layer.graph, layer.experts
+    gate, up = (g.op("Einsum", x, g.data(weights, "weights"), equation="th,eih->tei") for weights in (layer.gate, layer.up))
+    y = g.op("Einsum", layer.gated(gate, up), g.data(layer.down, "down"), equation="tei,ehi->teh")
+    shape = g.op("Concat", g.op("Gather", g.op("Shape", x), g.ints(0), axis=0), g.ints(e), axis=0)
+    mixed = g.op("ScatterElements", g.op("Expand", g.float(0), shape), i, w, axis=1, name="mixed")
+    return g.op("Einsum", y, mixed, equation="teh,te->th", name="sum")
+
+
 @form("F")
 def fused(layer, x, w, i):
     """ONNX Runtime's own operator, for softmax routers; what the router made beside the logits is not used."""
