@@ -52,6 +52,12 @@ SetVector<Operation *> moe::innerOps(const LayerMatch &layer) {
   return ops;
 }
 
+// Whether `op`, a user of an inner value, is inside too, or a size or an index that only inner ops use.
+static bool isInside(Operation *op, const SetVector<Operation *> &ops) {
+  return ops.contains(op) || (isMemoryEffectFree(op) && !op->hasTrait<mlir::OpTrait::IsTerminator>() &&
+                              llvm::all_of(op->getUsers(), [&](Operation *user) { return isInside(user, ops); }));
+}
+
 LogicalResult moe::checkLayer(const LayerMatch &layer, const RouterMatch &router, MatchContext &context) {
   Operation *at = layer.result.getDefiningOp();
   int64_t in = inputSize(layer.up), width = layer.up.size, out = layer.down.size;
@@ -70,7 +76,7 @@ LogicalResult moe::checkLayer(const LayerMatch &layer, const RouterMatch &router
   SetVector<Operation *> ops = innerOps(layer);
   for (Operation *op : ops.getArrayRef().drop_front())
     for (Operation *user : op->getUsers())
-      if (!ops.contains(user))
+      if (!isInside(user, ops))
         return context.reasons.fail(Stage::use, op, "something outside of it needs a value of the layer: " + describe(user->getLoc()));
   return success();
 }

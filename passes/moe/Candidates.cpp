@@ -6,9 +6,9 @@ using namespace mlir;
 using namespace mlir::ds;
 using namespace mlir::ds::moe;
 
-// Whether `user` moves tokens or stacked weights by the integers `v`.
+// Whether `user` moves tokens or stacked weights by the integers `v`, or sorts them.
 static bool dispatches(Operation *user, Value v) {
-  if (isa<NonZeroOp>(user))
+  if (isa<NonZeroOp, TopKOp>(user))
     return true;
   if (isa<GatherOp, GatherNdOp>(user) && user->getOperand(1) == v)
     return isWeightOnly(user->getOperand(0)) && cast<RankedTensorType>(user->getOperand(0).getType()).getRank() == 3;

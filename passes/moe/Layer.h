@@ -21,6 +21,8 @@ public:
   Operation *at = nullptr;
   Stage furthest = Stage::root;
   std::string text;
+  // The model itself is wrong: it computes what it should only for routings like its exporter's sample.
+  bool isBaked = false;
 };
 
 struct MatchContext {
@@ -58,5 +60,11 @@ using Matcher = FailureOr<LayerMatch> (*)(Operation *root, MatchContext &context
 
 // Every expert's matrices stacked: gathered per routed row (B), or all of them applied to all tokens (D).
 FailureOr<LayerMatch> matchStacked(Operation *root, MatchContext &context);
+// Rows picked for each expert in turn, and added back (A, A').
+FailureOr<LayerMatch> matchLoop(Operation *root, MatchContext &context);
+// Rows sorted by expert, a product for each segment (C).
+FailureOr<LayerMatch> matchSegments(Operation *root, MatchContext &context);
+// Never matches: says what is wrong with exports that look up the experts that their sample hit (E).
+FailureOr<LayerMatch> matchBaked(Operation *root, MatchContext &context);
 
 } // namespace mlir::ds::moe

@@ -19,7 +19,7 @@ using namespace mlir::ds::moe;
 
 static constexpr StringLiteral kPass = "ds-moe-raise";
 // Tried in this order on every op.
-static constexpr Matcher kForms[] = {matchStacked};
+static constexpr Matcher kForms[] = {matchStacked, matchLoop, matchSegments, matchBaked};
 
 static void remarkRaised(const LayerMatch &layer, const RouterMatch &router, Location loc, bool hasShared) {
   std::string text = (Twine("form ") + layer.form + ", " + Twine(router.numExperts) + " experts, " + Twine(router.k) + " per token" +
@@ -79,8 +79,12 @@ bool Raiser::run() {
   bool any = false;
   for (Operation *op : llvm::reverse(ops))
     any |= !dead.contains(op) && raiseAt(op);
-  for (const Reasons &why : candidates.missed())
+  for (const Reasons &why : candidates.missed()) {
+    if (why.isBaked)
+      emitWarning(why.at->getLoc(), why.text + "; results are wrong for other inputs, export the model with another form of experts: " +
+                                        describe(why.at->getLoc()));
     remarkMissed(why.at->getLoc(), kPass, "not-raised", "mixture-of-experts layer left as it is: " + why.text);
+  }
   return any;
 }
 

@@ -71,7 +71,7 @@ class Layer:
         rng = numpy.random.default_rng(self.seed)
         e, h, i = self.experts, self.hidden, self.width
         random = lambda *shape: (rng.standard_normal(shape) * 0.5).astype(numpy.float32)
-        self.router_weight, self.bias = random(h, e), random(e)
+        self.router_weight, self.bias = random(h, e), random(e) * 0.2
         self.gate, self.up, self.down = random(e, i, h), random(e, i, h), random(e, h, i)  # as torch's Linear keeps them
         self.shared_gate, self.shared_up, self.shared_down, self.shared_switch = random(i, h), random(i, h), random(h, i), random(1, h)
         self.logits = None  # of the router, when it is made
