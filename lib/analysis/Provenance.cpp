@@ -7,10 +7,7 @@ using namespace mlir::ds;
 
 using Positions = SmallVector<Polynomial>;
 
-bool mlir::ds::operator==(const Polynomial &a, const Polynomial &b) { return a.getTerms() == b.getTerms(); }
-
-std::optional<std::pair<Polynomial, Polynomial>> mlir::ds::divide(Provenance &provenance, const Polynomial &p,
-                                                                  int64_t divisor) {
+std::optional<std::pair<Polynomial, Polynomial>> mlir::ds::divide(Provenance &provenance, const Polynomial &p, int64_t divisor) {
   if (divisor <= 0)
     return std::nullopt;
   auto [q, r] = p.divideCoefficients(divisor);
@@ -23,19 +20,53 @@ std::optional<std::pair<Polynomial, Polynomial>> mlir::ds::divide(Provenance &pr
 static ArrayRef<int64_t> typeShape(Value v) { return cast<RankedTensorType>(v.getType()).getShape(); }
 
 Polynomial Provenance::variable(Interval range) {
-  if (range.lo == range.hi)
-    return Polynomial(range.lo);
   atoms.push_back({{}, range});
   return Polynomial::symbol(atoms.size() - 1);
 }
 
+Polynomial Provenance::along(Value tensor, int64_t axis) {
+  int64_t size = typeShape(tensor)[axis];
+  return variable({0, ShapedType::isDynamic(size) ? kMaxSize : size - 1});
+}
+
+Positions Provenance::anywhere(Value tensor) {
+  Positions at;
+  for (int64_t axis = 0, rank = typeShape(tensor).size(); axis < rank; ++axis)
+    at.push_back(along(tensor, axis));
+  return at;
+}
+
+bool Provenance::equal(const Polynomial &a, const Polynomial &b) const {
+  auto difference = a.plus(b, -1);
+  if (!difference)
+    return false;
+  Polynomial rest;
+  for (const auto &[monomial, coefficient] : difference->getTerms()) {
+    std::optional<Polynomial> product = Polynomial(coefficient);
+    for (unsigned position : monomial) {
+      Interval range = atoms[position].range;
+      product = product->times(range.lo == range.hi ? Polynomial(range.lo) : Polynomial::symbol(position));
+      if (!product)
+        return false;
+    }
+    auto sum = rest.plus(*product);
+    if (!sum)
+      return false;
+    rest = *sum;
+  }
+  return rest.isZero();
+}
+
+bool Provenance::equal(ArrayRef<Polynomial> a, ArrayRef<Polynomial> b) const {
+  return a.size() == b.size() &&
+         llvm::all_of(llvm::zip_equal(a, b), [&](auto pair) { return equal(std::get<0>(pair), std::get<1>(pair)); });
+}
+
 Polynomial Provenance::atom(const Element &element, std::optional<Interval> range) {
   for (unsigned known : atomsOf.lookup(element.base))
-    if (atoms[known].element.at == element.at)
+    if (equal(atoms[known].element.at, element.at))
       return Polynomial::symbol(known);
   Interval known = range ? *range : rangeOf(element);
-  if (known.lo == known.hi)
-    return Polynomial(known.lo);
   atoms.push_back({element, known});
   atomsOf[element.base].push_back(atoms.size() - 1);
   return Polynomial::symbol(atoms.size() - 1);
@@ -87,9 +118,8 @@ std::optional<Positions> Provenance::operandPosition(Value operand, Value result
     int64_t target = typeShape(result)[offset + axis];
     if (size == 1)
       own[axis] = Polynomial();
-    else if (ShapedType::isStatic(size)
-                 ? size != target
-                 : !shapes.proveEqual(shapes.dims(operand)[axis], shapes.dims(result)[offset + axis]))
+    else if (ShapedType::isStatic(size) ? size != target
+                                        : !shapes.proveEqual(shapes.dims(operand)[axis], shapes.dims(result)[offset + axis]))
       return std::nullopt;
   }
   return own;
@@ -124,8 +154,7 @@ struct Group {
 };
 } // namespace
 
-static AffineExpr productOf(SymbolicShapes &shapes, ArrayRef<AffineExpr> dims, int64_t begin, int64_t end,
-                            MLIRContext *context) {
+static AffineExpr productOf(SymbolicShapes &shapes, ArrayRef<AffineExpr> dims, int64_t begin, int64_t end, MLIRContext *context) {
   AffineExpr product = getAffineConstantExpr(1, context);
   for (AffineExpr dim : dims.slice(begin, end - begin))
     product = product * dim;
@@ -140,8 +169,7 @@ static std::optional<SmallVector<Group>> groupsOf(SymbolicShapes &shapes, Reshap
   auto grow = [&]() -> bool {
     for (int64_t count = 2; count <= inRank - i + outRank - j; ++count)
       for (int64_t n = std::max<int64_t>(1, count - (outRank - j)); n < count && n <= inRank - i; ++n)
-        if (productOf(shapes, in, i, i + n, op.getContext()) ==
-            productOf(shapes, out, j, j + count - n, op.getContext())) {
+        if (productOf(shapes, in, i, i + n, op.getContext()) == productOf(shapes, out, j, j + count - n, op.getContext())) {
           groups.push_back({i, i + n, j, j + count - n});
           i += n, j += count - n;
           return true;
@@ -150,12 +178,12 @@ static std::optional<SmallVector<Group>> groupsOf(SymbolicShapes &shapes, Reshap
   };
   while (i < inRank || j < outRank) {
     bool bothLeft = i < inRank && j < outRank;
-    if (bothLeft && shapes.proveEqual(in[i], out[j]))
-      groups.push_back({i, i + 1, j, j + 1}), ++i, ++j;
-    else if (i < inRank && shapes.isOne(in[i]))
+    if (i < inRank && shapes.isOne(in[i]))
       ++i;
     else if (j < outRank && shapes.isOne(out[j]))
       ++j;
+    else if (bothLeft && shapes.proveEqual(in[i], out[j]))
+      groups.push_back({i, i + 1, j, j + 1}), ++i, ++j;
     else if (!bothLeft || !grow())
       return std::nullopt;
   }
@@ -169,8 +197,7 @@ bool Provenance::stepReshape(ReshapeOp op, Element &e) {
   ArrayRef<int64_t> in = op.getInput().getType().getShape(), out = op.getType().getShape();
   Positions at(in.size());
   for (const Group &g : *groups) {
-    auto rest =
-        linear(out.slice(g.outBegin, g.outEnd - g.outBegin), Position(e.at).slice(g.outBegin, g.outEnd - g.outBegin));
+    auto rest = linear(out.slice(g.outBegin, g.outEnd - g.outBegin), Position(e.at).slice(g.outBegin, g.outEnd - g.outBegin));
     if (!rest)
       return false;
     for (int64_t axis = g.inEnd - 1; axis > g.inBegin; --axis) {
@@ -241,8 +268,7 @@ bool Provenance::stepGather(GatherOp op, Element &e) {
 }
 
 bool Provenance::stepGatherNd(GatherNdOp op, Element &e) {
-  int64_t batch = op.getBatchDims(), rank = typeShape(op.getIndices()).size(),
-          length = typeShape(op.getIndices()).back();
+  int64_t batch = op.getBatchDims(), rank = typeShape(op.getIndices()).size(), length = typeShape(op.getIndices()).back();
   Position at(e.at);
   Positions own(at.take_front(batch));
   for (int64_t i = 0; i < length; ++i) {
@@ -278,9 +304,9 @@ static Value unreshaped(Value v) {
 
 bool Provenance::same(const Element &a, const Element &b) {
   if (a.base == b.base)
-    return a.at == b.at;
+    return equal(a.at, b.at);
   if (unreshaped(a.base) != unreshaped(b.base))
     return false;
   auto at = linear(a), bt = linear(b);
-  return at && bt && *at == *bt;
+  return at && bt && equal(*at, *bt);
 }

@@ -22,6 +22,9 @@ public:
 
   // A new position, of which only the range is known.
   Polynomial variable(Interval range = {0, kMaxSize});
+  // Any position along an axis, and any element.
+  Polynomial along(Value tensor, int64_t axis);
+  SmallVector<Polynomial> anywhere(Value tensor);
   // Values that `trace` does not look behind.
   void stopAt(Value v) { stops.insert(v); }
   // The element of `v` followed back through reshapes, transposes, broadcasts, slices, concatenations and gathers.
@@ -36,6 +39,9 @@ public:
   Polynomial size(Value tensor, int64_t axis);
 
   Interval range(const Polynomial &p);
+  // Whether the numbers are the same: also where one is written as what has only one value.
+  bool equal(const Polynomial &a, const Polynomial &b) const;
+  bool equal(ArrayRef<Polynomial> a, ArrayRef<Polynomial> b) const;
   // The element that `p` is, if it is a single one.
   std::optional<Element> elementOf(const Polynomial &p) const;
   // Whether both are the same element, perhaps of two views of a tensor.
@@ -102,6 +108,5 @@ private:
 
 // q and r with p = divisor * q + r, if r is proved to be in [0, divisor).
 std::optional<std::pair<Polynomial, Polynomial>> divide(Provenance &provenance, const Polynomial &p, int64_t divisor);
-bool operator==(const Polynomial &a, const Polynomial &b);
 
 } // namespace mlir::ds

@@ -51,16 +51,10 @@ Interval Provenance::rangeOf(const Element &e) {
   if (!op)
     return ds::rangeOf(elementType(e.base));
   auto below = [](int64_t size) { return Interval{0, ShapedType::isDynamic(size) ? kMaxSize : size - 1}; };
-  auto ofAny = [&](Value v) {
-    Positions anywhere;
-    for (int64_t size : cast<RankedTensorType>(v.getType()).getShape())
-      anywhere.push_back(variable(below(size)));
-    return range(integer(v, anywhere));
-  };
+  auto ofAny = [&](Value v) { return range(integer(v, anywhere(v))); };
   return llvm::TypeSwitch<Operation *, Interval>(op)
       .Case([&](TopKOp op) {
-        return e.base == op.getIndices() ? below(op.getInput().getType().getDimSize(op.getAxis()))
-                                         : ofAny(op.getInput());
+        return e.base == op.getIndices() ? below(op.getInput().getType().getDimSize(op.getAxis())) : ofAny(op.getInput());
       })
       .Case<ReshapeOp, SliceOp, BroadcastOp, GatherOp, GatherNdOp, GatherElementsOp>(
           [&](auto op) { return ofAny(op.getInput()); })
@@ -75,12 +69,9 @@ Interval Provenance::rangeOf(const Element &e) {
       .Case([&](ScatterNdOp op) {
         Interval kept = ofAny(op.getInput()), put = ofAny(op.getUpdates());
         bool isSet = op.getKind() == ScatterKind::set;
-        return isSet ? Interval{std::min(kept.lo, put.lo), std::max(kept.hi, put.hi)}
-                     : ds::rangeOf(elementType(e.base));
+        return isSet ? Interval{std::min(kept.lo, put.lo), std::max(kept.hi, put.hi)} : ds::rangeOf(elementType(e.base));
       })
-      .Default([&](Operation *) {
-        return elementType(e.base).isInteger(1) ? Interval{0, 1} : ds::rangeOf(elementType(e.base));
-      });
+      .Default([&](Operation *) { return elementType(e.base).isInteger(1) ? Interval{0, 1} : ds::rangeOf(elementType(e.base)); });
 }
 
 Polynomial Provenance::integer(Value v, ArrayRef<Polynomial> at) {
@@ -101,20 +92,19 @@ Number Provenance::compute(const Element &e) {
   Operation *op = e.base.getDefiningOp();
   if (!op)
     return std::nullopt;
-  Number number = llvm::TypeSwitch<Operation *, Number>(op)
-                      .Case<ConstantOp, WeightOp>([&](auto) { return computeData(e); })
-                      .Case([&](IotaOp) { return e.at[0]; })
-                      .Case([&](CastOp op) { return computeCast(op, e); })
-                      .Case<AddOp, SubOp, MulOp, DivOp, ModOp>([&](auto op) { return computeArithmetic(op, e); })
-                      .Case<MinOp, MaxOp, ReluOp>([&](auto op) { return computeExtremum(op, e); })
-                      .Case<LessOp, LessEqualOp, EqualOp>([&](auto op) { return computeComparison(op, e); })
-                      .Case<AndOp, OrOp, NotOp>([&](auto op) { return computeLogic(op, e); })
-                      .Case([&](SelectOp op) { return computeSelect(op, e); })
-                      .Case([&](ScatterElementsOp op) {
-                        return isCount(op) ? Number(atom(e, Interval{0, kMaxSize})) : std::nullopt;
-                      })
-                      .Case([&](TopKOp op) { return e.base == op.getIndices() ? computeInverse(e) : std::nullopt; })
-                      .Default(Number());
+  Number number =
+      llvm::TypeSwitch<Operation *, Number>(op)
+          .Case<ConstantOp, WeightOp>([&](auto) { return computeData(e); })
+          .Case([&](IotaOp) { return e.at[0]; })
+          .Case([&](CastOp op) { return computeCast(op, e); })
+          .Case<AddOp, SubOp, MulOp, DivOp, ModOp>([&](auto op) { return computeArithmetic(op, e); })
+          .Case<MinOp, MaxOp, ReluOp>([&](auto op) { return computeExtremum(op, e); })
+          .Case<LessOp, LessEqualOp, EqualOp>([&](auto op) { return computeComparison(op, e); })
+          .Case<AndOp, OrOp, NotOp>([&](auto op) { return computeLogic(op, e); })
+          .Case([&](SelectOp op) { return computeSelect(op, e); })
+          .Case([&](ScatterElementsOp op) { return isCount(op) ? Number(atom(e, Interval{0, kMaxSize})) : std::nullopt; })
+          .Case([&](TopKOp op) { return e.base == op.getIndices() ? computeInverse(e) : std::nullopt; })
+          .Default(Number());
   return number || !isa<CastOp, MinOp, MaxOp, ReluOp>(op) ? number : tabulate(e);
 }
 
@@ -224,18 +214,13 @@ Number Provenance::computeSelect(SelectOp op, const Element &e) {
     return std::nullopt;
   if (auto known = condition->constant())
     return *known ? a : b;
-  auto difference = a->plus(*b, -1),
-       scaled = difference && difference->constant() ? condition->times(*difference) : std::nullopt;
+  auto difference = a->plus(*b, -1), scaled = difference && difference->constant() ? condition->times(*difference) : std::nullopt;
   return scaled ? scaled->plus(*b) : std::nullopt;
 }
 
 bool Provenance::isCount(ScatterElementsOp op) {
   auto isAll = [&](Value v, int64_t expected) {
-    Positions anywhere(cast<RankedTensorType>(v.getType()).getRank());
-    for (Polynomial &p : anywhere)
-      p = variable();
-    Element e = trace(v, anywhere);
-    Number number = compute(e);
+    Number number = compute(trace(v, anywhere(v)));
     return number && number->constant() == expected;
   };
   return op.getKind() == ScatterKind::add && isAll(op.getInput(), 0) && isAll(op.getUpdates(), 1);
@@ -255,9 +240,9 @@ bool Provenance::isInverse(ScatterNdOp op, TopKOp sort) {
   if (op.getKind() != ScatterKind::set || op.getInput().getType().getRank() != 1 || type.getRank() != 2 ||
       type.getDimSize(1) != 1)
     return false;
-  Polynomial p = variable();
+  Polynomial p = along(op.getUpdates(), 0);
   auto where = elementOf(integer(op.getIndices(), {p, Polynomial()}));
-  return where && where->base == sort.getIndices() && where->at[0] == p && integer(op.getUpdates(), p) == p;
+  return where && where->base == sort.getIndices() && equal(where->at, p) && equal(integer(op.getUpdates(), p), p);
 }
 
 // sort.indices[inverse[q]] -> q

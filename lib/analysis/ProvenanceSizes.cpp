@@ -131,7 +131,7 @@ std::optional<double> Provenance::evaluate(const Element &e, const Polynomial &f
   for (unsigned i = 0; i < op->getNumOperands(); ++i) {
     auto source = operand(op, i, e.at);
     bool isTurn = isa<CastOp>(op) && getElementTypeOrSelf(op->getOperand(0).getType()).isInteger();
-    if (isTurn && integer(op->getOperand(0), e.at).getTerms() != from.getTerms())
+    if (isTurn && !equal(integer(op->getOperand(0), e.at), from))
       return std::nullopt;
     Result operand = isTurn ? Result(value) : source ? evaluate(*source, from, value, depth + 1) : std::nullopt;
     if (!operand)

@@ -11,10 +11,7 @@ FailureOr<LayerMatch> moe::matchBaked(Operation *root, MatchContext &matchContex
   auto rows = dyn_cast<NonZeroOp>(root);
   if (!rows)
     return context.fail(Stage::root, root, "looks up no rows");
-  SmallVector<Polynomial> anywhere;
-  for (int64_t size : rows.getInput().getType().getShape())
-    anywhere.push_back(context.elements.variable({0, ShapedType::isDynamic(size) ? Provenance::kMaxSize : size - 1}));
-  auto hit = context.elements.elementOf(context.elements.integer(rows.getInput(), anywhere));
+  auto hit = context.elements.elementOf(context.elements.integer(rows.getInput(), context.elements.anywhere(rows.getInput())));
   auto equal = hit ? hit->base.getDefiningOp<EqualOp>() : nullptr;
   for (unsigned i : {0u, 1u}) {
     auto compared = equal ? context.elements.operandInteger(equal, i, *hit) : std::nullopt;

@@ -29,10 +29,7 @@ struct Routed {
 static ArrayRef<int64_t> typeShape(Value v) { return cast<RankedTensorType>(v.getType()).getShape(); }
 
 static bool isZero(Value v, RowContext &context) {
-  Positions anywhere(typeShape(v).size());
-  for (Polynomial &p : anywhere)
-    p = context.elements.variable();
-  Value base = context.elements.trace(v, anywhere).base;
+  Value base = context.elements.trace(v, context.elements.anywhere(v)).base;
   return WeightData::isData(base) && context.match.data.splat(base) == 0;
 }
 
@@ -42,8 +39,8 @@ static Value scatterBase(Operation *op) {
   auto elements = dyn_cast_or_null<ScatterElementsOp>(op);
   if (nd && nd.getKind() == ScatterKind::add)
     return nd.getInput();
-  bool isRows = elements && elements.getAxis() == 0 &&
-                (elements.getKind() == ScatterKind::add || elements.getKind() == ScatterKind::set);
+  bool isRows =
+      elements && elements.getAxis() == 0 && (elements.getKind() == ScatterKind::add || elements.getKind() == ScatterKind::set);
   return isRows ? elements.getInput() : Value();
 }
 
@@ -87,15 +84,15 @@ static LogicalResult matchMask(NonZeroOp rows, int64_t slotAxis, Routed &routed,
   int64_t k = typeShape(rows.getInput())[slotAxis];
   if (ShapedType::isDynamic(k))
     return context.fail(Stage::dispatch, rows, "the number of slots per token is not known");
-  Polynomial slot = context.elements.variable({0, k - 1}), token = context.elements.variable();
+  Polynomial slot = context.elements.along(rows.getInput(), slotAxis),
+             token = context.elements.along(rows.getInput(), 1 - slotAxis);
   auto hit = context.elements.elementOf(
       context.elements.integer(rows.getInput(), slotAxis == 0 ? Positions{slot, token} : Positions{token, slot}));
   auto equal = hit ? hit->base.getDefiningOp<EqualOp>() : nullptr;
   if (!equal)
     return context.fail(Stage::dispatch, rows, "the mask does not compare the experts chosen with one expert");
   for (unsigned i : {0u, 1u}) {
-    auto lhs = context.elements.operandInteger(equal, i, *hit),
-         rhs = context.elements.operandInteger(equal, 1 - i, *hit);
+    auto lhs = context.elements.operandInteger(equal, i, *hit), rhs = context.elements.operandInteger(equal, 1 - i, *hit);
     auto chosen = lhs ? context.elements.elementOf(*lhs) : std::nullopt;
     auto expert = rhs ? rhs->constant() : std::nullopt;
     if (!chosen || !expert)
@@ -109,7 +106,7 @@ static LogicalResult matchMask(NonZeroOp rows, int64_t slotAxis, Routed &routed,
 }
 
 static FailureOr<Routed> matchAddition(const Addition &addition, const Polynomial &feature, RowContext &context) {
-  Polynomial row = context.elements.variable();
+  Polynomial row = context.elements.along(addition.updates, 0);
   bool byElement = isa<ScatterElementsOp>(addition.op);
   if (typeShape(addition.indices).size() != 2 || typeShape(addition.updates).size() != 2 ||
       (!byElement && typeShape(addition.indices)[1] != 1))
@@ -117,7 +114,7 @@ static FailureOr<Routed> matchAddition(const Addition &addition, const Polynomia
   Polynomial target = context.elements.integer(addition.indices, {row, byElement ? feature : Polynomial()});
   auto place = context.elements.elementOf(target);
   auto rows = place ? place->base.getDefiningOp<NonZeroOp>() : nullptr;
-  auto axis = rows && place->at[1] == row ? place->at[0].constant() : std::nullopt;
+  auto axis = rows && context.elements.equal(place->at[1], row) ? place->at[0].constant() : std::nullopt;
   if (!axis || typeShape(rows.getInput()).size() != 2)
     return context.fail(Stage::dispatch, addition.op, "the rows that it adds to are not those where a mask is set");
   Routed routed;
@@ -141,8 +138,7 @@ static FailureOr<Routed> matchAddition(const Addition &addition, const Polynomia
     routed.mlp = *mlp;
     routed.input = viewOf(mlp->input, target, context.input->at, context.input->size, context);
     if (!routed.input)
-      return context.fail(Stage::dispatch, addition.op,
-                          "the experts' rows go back to other tokens than they came from");
+      return context.fail(Stage::dispatch, addition.op, "the experts' rows go back to other tokens than they came from");
     return routed;
   }
   return context.fail(Stage::dispatch, mul, "the mixing weight is not that of the row's token and slot");
@@ -172,8 +168,7 @@ static LogicalResult merge(const Addition &addition, const Routed &routed, std::
 }
 
 // Experts that never run: the exporter has kept only those that its sample hit.
-static LogicalResult checkComplete(Operation *root, ArrayRef<std::optional<Routed>> all, int64_t experts,
-                                   RowContext &context) {
+static LogicalResult checkComplete(Operation *root, ArrayRef<std::optional<Routed>> all, int64_t experts, RowContext &context) {
   std::string missing;
   for (int64_t e = 0; e < experts; ++e)
     if (e >= static_cast<int64_t>(all.size()) || !all[e])
@@ -186,10 +181,7 @@ static LogicalResult checkComplete(Operation *root, ArrayRef<std::optional<Route
 
 // How many experts the indices can name; nullopt if nothing bounds them.
 static std::optional<int64_t> numberOfExperts(Value indices, RowContext &context) {
-  Positions anywhere;
-  for (int64_t size : typeShape(indices))
-    anywhere.push_back(context.elements.variable({0, ShapedType::isDynamic(size) ? Provenance::kMaxSize : size - 1}));
-  Interval range = context.elements.range(context.elements.integer(indices, anywhere));
+  Interval range = context.elements.range(context.elements.integer(indices, context.elements.anywhere(indices)));
   return range.lo >= 0 && range.hi < kMostExperts ? std::optional(range.hi + 1) : std::nullopt;
 }
 
@@ -202,7 +194,7 @@ FailureOr<LayerMatch> moe::matchLoop(Operation *root, MatchContext &matchContext
   if (typeShape(result).size() != 2 || ShapedType::isDynamic(typeShape(result)[1]) ||
       failed(collect(result, additions, context)) || additions.empty())
     return context.fail(Stage::root, root, "not a sum of scattered rows");
-  Polynomial feature = context.elements.variable({0, typeShape(result)[1] - 1});
+  Polynomial feature = context.elements.along(result, 1);
   std::vector<std::optional<Routed>> all;
   for (const Addition &addition : additions) {
     auto routed = matchAddition(addition, feature, context);
@@ -216,8 +208,7 @@ FailureOr<LayerMatch> moe::matchLoop(Operation *root, MatchContext &matchContext
   if (failed(checkComplete(root, all, *experts, context)))
     return failure();
   AffineExpr rows = context.match.shapes.dims(result)[0];
-  if (!hasRows(first.input, rows, context) || !hasRows(first.weights, rows, context) ||
-      !hasRows(first.experts, rows, context))
+  if (!hasRows(first.input, rows, context) || !hasRows(first.weights, rows, context) || !hasRows(first.experts, rows, context))
     return context.fail(Stage::dispatch, root, "the sum has other rows than there are tokens");
   RowExperts merged = first.mlp;
   merged.gate.clear(), merged.up.clear(), merged.down.clear();

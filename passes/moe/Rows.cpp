@@ -54,18 +54,19 @@ static LogicalResult checkEnd(const Polynomial &end, int64_t segment, Operation 
   auto sum = context.elements.elementOf(end);
   auto scan = sum ? sum->base.getDefiningOp<ScanOp>() : nullptr;
   if (!scan || scan.getKind() != ReduceKind::sum || scan.getExclusive() || scan.getReverse() ||
-      !(sum->at == Positions{Polynomial(segment)}))
+      !context.elements.equal(sum->at, Polynomial(segment)))
     return context.fail(Stage::dispatch, op,
                         "segment " + Twine(segment) + " does not end at the running sum of the rows per expert");
-  Polynomial anywhere = context.elements.variable();
+  Polynomial anywhere = context.elements.along(scan.getInput(), 0);
   auto count = context.elements.elementOf(context.elements.integer(scan.getInput(), anywhere));
   auto scatter = count ? count->base.getDefiningOp<ScatterElementsOp>() : nullptr;
-  if (!scatter || !(count->at == Positions{anywhere}) || !context.elements.isCount(scatter))
+  if (!scatter || !context.elements.equal(count->at, anywhere) || !context.elements.isCount(scatter))
     return context.fail(Stage::dispatch, scan, "what is summed up is not the number of rows per expert");
-  auto counted = context.elements.elementOf(context.elements.integer(scatter.getIndices(), anywhere));
+  Polynomial row = context.elements.along(scatter.getIndices(), 0);
+  auto counted = context.elements.elementOf(context.elements.integer(scatter.getIndices(), row));
   TopKOp sort = counted ? context.elements.sortOf(counted->base) : nullptr;
   SymbolicShapes &shapes = context.match.shapes;
-  if (!sort || counted->base != sort.getValues() || !(counted->at == Positions{anywhere}) ||
+  if (!sort || counted->base != sort.getValues() || !context.elements.equal(counted->at, row) ||
       !shapes.proveEqual(shapes.dims(scatter.getIndices())[0], shapes.dims(sort.getValues())[0]))
     return context.fail(Stage::dispatch, scatter, "what is counted is not every row's expert, sorted, smallest first");
   if (context.sort && context.sort != sort)
@@ -75,8 +76,7 @@ static LogicalResult checkEnd(const Polynomial &end, int64_t segment, Operation 
 }
 
 // Rows end(e - 1) .. end(e) - 1 of the concatenation are those of expert e.
-static FailureOr<RowProduct> matchSegments(ConcatOp op, const Element &y, std::optional<Inner> &inner,
-                                           RowContext &context) {
+static FailureOr<RowProduct> matchSegments(ConcatOp op, const Element &y, std::optional<Inner> &inner, RowContext &context) {
   if (op.getAxis() != 0 || y.at.size() != 2)
     return context.fail(Stage::experts, op, "not rows after rows");
   std::optional<RowProduct> all;
@@ -91,8 +91,7 @@ static FailureOr<RowProduct> matchSegments(ConcatOp op, const Element &y, std::o
     if (!all)
       all = *product;
     else if (!context.elements.same(all->input, product->input))
-      return context.failAt(Stage::dispatch, piece,
-                            "segment " + Twine(segment) + " does not multiply the rows that it holds");
+      return context.failAt(Stage::dispatch, piece, "segment " + Twine(segment) + " does not multiply the rows that it holds");
     else
       all->matrices.push_back(product->matrices[0]);
     begin = *end;
@@ -141,8 +140,8 @@ FailureOr<RowExperts> moe::matchRowExperts(const Element &y, RowContext &context
 
 // The matrices as a stack: element [inner, column * stride + offset], or transposed, of each, or of a common one behind
 // the expert.
-static FailureOr<Stack> stackOf(ArrayRef<Element> matrices, const Inner &inner, const Polynomial &column,
-                                int64_t columns, RowContext &context) {
+static FailureOr<Stack> stackOf(ArrayRef<Element> matrices, const Inner &inner, const Polynomial &column, int64_t columns,
+                                RowContext &context) {
   const Element &first = matrices.front();
   size_t rank = first.at.size();
   bool isJoined = rank == 3;
@@ -150,7 +149,7 @@ static FailureOr<Stack> stackOf(ArrayRef<Element> matrices, const Inner &inner, 
     return context.failAt(Stage::experts, first.base, "an expert's matrix is no matrix");
   Stack stack;
   stack.size = columns;
-  stack.transposed = first.at[rank - 1] == inner.at;
+  stack.transposed = context.elements.equal(first.at[rank - 1], inner.at);
   for (const auto &[monomial, coefficient] : first.at[stack.transposed ? rank - 2 : rank - 1].getTerms())
     (monomial.empty() ? stack.offset : stack.stride) = coefficient;
   auto used = Polynomial(stack.offset).plus(column, stack.stride);
@@ -160,17 +159,18 @@ static FailureOr<Stack> stackOf(ArrayRef<Element> matrices, const Inner &inner, 
       std::swap(at[0], at[1]);
     if (isJoined)
       at.insert(at.begin(), Polynomial(e));
-    if (!(matrix.at == at) || (isJoined && matrix.base != first.base) || matrix.base.getType() != first.base.getType())
-      return context.failAt(Stage::experts, matrix.base,
-                            "expert " + Twine(e) + "'s matrix is not used as the others are");
+    if (!context.elements.equal(matrix.at, at) || (isJoined && matrix.base != first.base) ||
+        matrix.base.getType() != first.base.getType())
+      return context.failAt(Stage::experts, matrix.base, "expert " + Twine(e) + "'s matrix is not used as the others are");
     if (!isJoined || e == 0)
       stack.parts.push_back(matrix.base);
   }
   return stack;
 }
 
-LogicalResult moe::stackExperts(const RowExperts &experts, const Polynomial &feature, LayerMatch &match,
-                                RowContext &context) {
+LogicalResult moe::stackExperts(const RowExperts &experts, const Polynomial &feature, LayerMatch &match, RowContext &context) {
+  if (experts.up.size() != experts.down.size() || (experts.isGated && experts.gate.size() != experts.down.size()))
+    return context.failAt(Stage::experts, match.result, "not every expert has all its matrices");
   int64_t width = context.elements.range(feature).hi + 1;
   auto up = stackOf(experts.up, *context.input, context.hidden->at, context.hidden->size, context);
   auto down = stackOf(experts.down, *context.hidden, feature, width, context);
@@ -186,11 +186,10 @@ LogicalResult moe::stackExperts(const RowExperts &experts, const Polynomial &fea
   return success();
 }
 
-Value moe::viewOf(const Element &e, const Polynomial &row, const Polynomial &column, int64_t width,
-                  RowContext &context) {
+Value moe::viewOf(const Element &e, const Polynomial &row, const Polynomial &column, int64_t width, RowContext &context) {
   auto at = context.elements.linear(e);
   auto expected = column.plus(row, width);
-  if (!at || !expected || !(*at == *expected))
+  if (!at || !expected || !context.elements.equal(*at, *expected))
     return {};
   Value v = e.base;
   while (typeShape(v).empty() || typeShape(v).back() != width) {

@@ -37,8 +37,7 @@ struct RowExperts {
 // `y` is element [row, feature] of the experts' result.
 FailureOr<RowExperts> matchRowExperts(const Element &y, RowContext &context);
 // Fills in the experts' side of the match. `feature` is the variable of the result's last axis.
-LogicalResult stackExperts(const RowExperts &experts, const Polynomial &feature, LayerMatch &match,
-                           RowContext &context);
+LogicalResult stackExperts(const RowExperts &experts, const Polynomial &feature, LayerMatch &match, RowContext &context);
 
 // A value with `width` as last axis that has `e` at [row, column]; null if there is none.
 Value viewOf(const Element &e, const Polynomial &row, const Polynomial &column, int64_t width, RowContext &context);
