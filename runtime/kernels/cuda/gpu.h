@@ -44,7 +44,7 @@ namespace gpu {
 
 GPU_FN float asFloat(u32 bits) { return __builtin_bit_cast(float, bits); }
 GPU_FN u32 asBits(float v) { return __builtin_bit_cast(u32, v); }
-constexpr float infinity = __builtin_inff();
+constexpr float infinity = __builtin_bit_cast(float, 0x7f800000u);
 constexpr u32 warpSize = 32;
 
 GPU_FN float toFloat(float v) { return v; }
