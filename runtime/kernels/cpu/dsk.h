@@ -24,6 +24,9 @@ typedef struct dsk_matmul_args {
   int32_t b_packed;
 } dsk_matmul_args;
 void dsk_matmul_f32(ds_exec *, const dsk_matmul_args *, dsk_epilogue, void *closure);
+// The same for an A with many zeros (a gate's): where a column of A is 0 in every row, the row of B is not read, so its
+// infinities and NaNs have no effect; else bit for bit the same. Pays for few rows and B in rows (not packed, b_col = 1).
+void dsk_gated_matmul_f32(ds_exec *, const dsk_matmul_args *, dsk_epilogue, void *closure);
 
 // 2-D convolution, channels last. x[n,h,w,c], contiguous. Weights: per group g, the matrix [kh*kw*(c/groups), o/groups]
 // in panels of 16 columns as above (group g at w + g * group_elems(..) = ceil(o/groups/16)*16*kh*kw*(c/groups)).
