@@ -15,6 +15,9 @@ public:
   // One op without regions on known operands; `index` operands and results are rank-0 tensors of type index. Gives
   // failure, silently, for ops it does not know.
   virtual FailureOr<SmallVector<Tensor>> evaluate(Operation *op, ArrayRef<Tensor> operands) = 0;
+  // The inputs of `func` in a folder, one set per sample, in the order of the samples' names: `<sample>.npz` with arrays named as the
+  // inputs, or a folder `<sample>` with `<input>.npy`. On failure, also when there are none, an error has been emitted at `func`.
+  virtual FailureOr<std::vector<SmallVector<Tensor>>> samples(func::FuncOp func, StringRef folder) = 0;
 };
 
 // What tools attach to the ds dialect, so that passes with generated constructors find an executor.

@@ -1,6 +1,7 @@
 // Walks a function's ops in order, keeping tensors as long as they are used.
 #include "lib/eval/Interpreter.h"
 #include "lib/eval/Call.h"
+#include "lib/eval/Samples.h"
 #include "lib/eval/Scalar.h"
 #include "mlir/IR/TypeUtilities.h"
 
@@ -120,6 +121,8 @@ FailureOr<SmallVector<Tensor>> Interpreter::run(func::FuncOp func, ArrayRef<Tens
 FailureOr<SmallVector<Tensor>> Interpreter::evaluate(Operation *op, ArrayRef<Tensor> operands) {
   return canEvaluate(op) ? evaluateOp(op, operands, context) : FailureOr<SmallVector<Tensor>>(failure());
 }
+
+FailureOr<std::vector<SmallVector<Tensor>>> Interpreter::samples(func::FuncOp func, StringRef folder) { return readSamples(func, folder); }
 
 namespace {
 class InterpreterInterface : public ExecutorInterface {

@@ -47,6 +47,7 @@ public:
   explicit Interpreter(EvalOptions options = {}) : context(std::move(options)) {}
   FailureOr<SmallVector<Tensor>> run(func::FuncOp func, ArrayRef<Tensor> arguments) override;
   FailureOr<SmallVector<Tensor>> evaluate(Operation *op, ArrayRef<Tensor> operands) override;
+  FailureOr<std::vector<SmallVector<Tensor>>> samples(func::FuncOp func, StringRef folder) override;
 
 private:
   EvalContext context;

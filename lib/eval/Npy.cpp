@@ -43,14 +43,18 @@ static bool parseShape(StringRef text, SmallVectorImpl<int64_t> &shape) {
 }
 
 FailureOr<Tensor> mlir::ds::readNpy(StringRef path, Type elementType, std::string &message) {
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (file)
+    return parseNpy((*file)->getBuffer(), path, elementType, message);
+  message = (path + ": " + file.getError().message()).str();
+  return failure();
+}
+
+FailureOr<Tensor> mlir::ds::parseNpy(StringRef bytes, StringRef name, Type elementType, std::string &message) {
   auto fail = [&](const Twine &why) {
-    message = (path + ": " + why).str();
+    message = (name + ": " + why).str();
     return failure();
   };
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file)
-    return fail(file.getError().message());
-  StringRef bytes = (*file)->getBuffer();
   if (!bytes.starts_with(magic) || bytes.size() < 12)
     return fail("not a NumPy file");
   bool wide = bytes[6] >= 2; // version 2 has a 32-bit header length

@@ -151,3 +151,37 @@ FailureOr<SmallVector<Tensor>> mlir::ds::sampleInputs(func::FuncOp func, const S
   }
   return inputs;
 }
+
+static FailureOr<SmallVector<Tensor>> readSample(func::FuncOp func, const std::string &path) {
+  SmallVector<Tensor> inputs;
+  for (unsigned i = 0; i < func.getNumArguments(); ++i) {
+    auto attr = func.getArgAttrOfType<StringAttr>(i, "ds.name");
+    std::string name = attr ? attr.str() : "input_" + std::to_string(i), message;
+    Type type = getElementTypeOrSelf(func.getArgumentTypes()[i]);
+    FailureOr<Tensor> input =
+        StringRef(path).ends_with(".npz") ? readNpz(path, name, type, message) : readNpy(path + "/" + name + ".npy", type, message);
+    if (failed(input))
+      return func.emitError() << "input " << i << " '" << name << "': " << message;
+    inputs.push_back(*input);
+  }
+  return inputs;
+}
+
+FailureOr<std::vector<SmallVector<Tensor>>> mlir::ds::readSamples(func::FuncOp func, StringRef folder) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (llvm::sys::fs::directory_iterator it(folder, error), end; it != end && !error; it.increment(error))
+    if (StringRef(it->path()).ends_with(".npz") || llvm::sys::fs::is_directory(it->path()))
+      paths.push_back(it->path());
+  if (error || paths.empty())
+    return func.emitError() << "no samples in '" << folder << "'" << (error ? ": " + error.message() : std::string(": it has neither .npz files nor folders"));
+  llvm::sort(paths);
+  std::vector<SmallVector<Tensor>> samples;
+  for (const std::string &path : paths) {
+    FailureOr<SmallVector<Tensor>> sample = readSample(func, path);
+    if (failed(sample))
+      return failure();
+    samples.push_back(std::move(*sample));
+  }
+  return samples;
+}

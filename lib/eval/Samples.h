@@ -24,4 +24,7 @@ struct SampleOptions {
 // emitted at `func`.
 FailureOr<SmallVector<Tensor>> sampleInputs(func::FuncOp func, const SampleOptions &options);
 
+// The samples of a folder, as Executor::samples says.
+FailureOr<std::vector<SmallVector<Tensor>>> readSamples(func::FuncOp func, StringRef folder);
+
 } // namespace mlir::ds

@@ -5,6 +5,7 @@
 #include "lib/importer/Import.h"
 #include "passes/graph/Passes.h"
 #include "passes/lowering/Passes.h"
+#include "passes/sparsity/Passes.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/Support/Path.h"
@@ -52,6 +53,15 @@ LogicalResult Pipeline::runTo(Stop stop) {
 
   // graph: shapes as index arithmetic, canonical form, raised ops, layouts
   if (!atGroups && failed(passes("graph", [](OpPassManager &pm) { buildGraphPipeline(pm); })))
+    return failure();
+  // sparsity: gates at calibrated thresholds
+  if (!atGroups && !options.gates.empty() && failed(passes("gates", [&](OpPassManager &pm) {
+        InsertGatesOptions gates;
+        gates.thresholds = options.gates;
+        gates.level = options.gatesLevel;
+        pm.addPass(createInsertGates(gates));
+        pm.addPass(createCompact());
+      })))
     return failure();
   if (stop == Stop::Graph)
     return success();

@@ -19,6 +19,9 @@ struct PipelineOptions {
   std::string weightsDir;
   // ISAs to make code images for.
   std::vector<std::string> cpus;
+  // A file of thresholds (ds-sparsity-calibrate), and the sparsity whose gates to take from it; empty: no gates.
+  std::string gates;
+  double gatesLevel = 0.5;
   // Told the name of each step as it begins.
   std::function<void(StringRef)> progress;
 };

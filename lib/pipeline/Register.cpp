@@ -7,6 +7,7 @@
 #include "passes/graph/Passes.h"
 #include "passes/lowering/Passes.h"
 #include "passes/moe/Passes.h"
+#include "passes/sparsity/Passes.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -23,6 +24,7 @@ void ds::registerPipelinePasses() {
   registerGraphPasses();
   registerGraphPipeline();
   registerMoePasses();
+  registerSparsityPasses();
   registerDsLoweringPasses();
   registerLoweringPipeline();
 }

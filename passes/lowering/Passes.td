@@ -19,7 +19,16 @@ def SelectKernels : LoweringPass<"select-kernels"> {
     // becomes (%p: %w padded to 32 columns, in panels of 16)
     %c = dsk.matmul %x, %p {packed_n = 20 : i64} : (tensor<?x8xf32>, tensor<2x8x16xf32>) -> tensor<?x20xf32>
     ```
+    A product of few rows behind a gate that closes many features (its attribute `ds.sparsity`) keeps the rows of its weight, and skips those that
+    meet zeros alone:
+    ```mlir
+    %g = ds.gate %x {ds.sparsity = 0.5 : f64, threshold = 0.1 : f64} : (tensor<1x512xf32>) -> tensor<1x512xf32>
+    %c = ds.matmul %g, %w : (tensor<1x512xf32>, tensor<512x256xf32>) -> tensor<1x256xf32>
+    // becomes
+    %c = dsk.matmul %g, %w {skip_zeros} : (tensor<1x512xf32>, tensor<512x256xf32>) -> tensor<1x256xf32>
+    ```
   }];
+  let options = [Option<"minGatedSparsity", "min-gated-sparsity", "double", "0.2", "Share of closed features from which a gated product pays">];
 }
 def OutlineWeights : LoweringPass<"outline-weights"> {
   let summary = "Move weights and what is computed from them alone to the weight program";

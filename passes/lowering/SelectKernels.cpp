@@ -3,6 +3,8 @@
 #include "passes/lowering/MainShapes.h"
 #include "passes/lowering/WeightOnly.h"
 #include "passes/lowering/DsRewriter.h"
+#include "mlir/IR/Remarks.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mlir::ds {
@@ -31,14 +33,52 @@ static Value packPanels(DsRewriter &r, Value matrix) {
   return r.transpose(r.reshape(r.padHigh(matrix, high), split), order);
 }
 
+// A gated product pays for few rows, and for weights that do not live in the cache next to a core.
+static constexpr int64_t kMaxGatedRows = 4, kMinGatedBytes = 1 << 18;
+
+static void remarkGated(Location loc, bool gated, const Twine &text) {
+  if (!loc->getContext()->getRemarkEngine())
+    return;
+  auto options = remark::RemarkOpts::name(gated ? "gated" : "dense").category("ds-lowering-select-kernels").function("main");
+  if (gated)
+    remark::passed(loc, options) << (text + ": " + describe(loc)).str();
+  else
+    remark::missed(loc, options) << ("stays dense: " + text + ": " + describe(loc)).str();
+}
+
 //--- matmul ------------------------------------------------------------------------------------------------------------
 
 static bool allOnes(ArrayRef<AffineExpr> dims) {
   return llvm::all_of(dims, [](AffineExpr e) { return constantOf(e) == 1; });
 }
 
+// A gated product whose weight stays in rows, so that closed features are not read, instead of in panels.
+static bool keepsRows(DsRewriter &r, MatmulOp op, AffineExpr rows, double minSparsity) {
+  Value lhs = op.getLhs();
+  while (auto reshape = lhs.getDefiningOp<ReshapeOp>())
+    lhs = reshape.getInput();
+  auto gate = lhs.getDefiningOp<GateOp>();
+  if (!gate)
+    return false;
+  auto attr = gate->getAttrOfType<FloatAttr>("ds.sparsity");
+  double sparsity = attr ? attr.getValueAsDouble() : 0;
+  std::optional<int64_t> count = constantOf(rows);
+  int64_t bytes = op.getRhs().getType().getNumElements() * 4;
+  std::string why;
+  if (!attr)
+    why = "how many features its gate closes is not known";
+  else if (sparsity < minSparsity)
+    why = llvm::formatv("its gate closes {0:P0} of the features, and skipping pays from {1:P0}", sparsity, minSparsity);
+  else if (bytes < kMinGatedBytes)
+    why = llvm::formatv("its weight of {0} bytes is too small", bytes);
+  else if (!count || *count > kMaxGatedRows)
+    why = llvm::formatv("{0} rows, of which one at least needs most features; up to {1} pay", count ? std::to_string(*count) : "any number of", kMaxGatedRows);
+  remarkGated(op.getLoc(), why.empty(), why.empty() ? llvm::formatv("reads {0:P0} of its weight's rows", 1 - sparsity).str() : why);
+  return why.empty();
+}
+
 // B is one matrix: rows of all batches of A are one. ds.matmul -> ds.reshape, dsk.matmul, ds.reshape
-static Value sharedMatmul(DsRewriter &r, MatmulOp op, WeightOnly &weightOnly) {
+static Value sharedMatmul(DsRewriter &r, MatmulOp op, WeightOnly &weightOnly, double minSparsity) {
   Value a = op.getLhs(), b = op.getRhs();
   Dims da = r.dims(a), db = r.dims(b);
   bool transposeA = op.getTransposeA();
@@ -56,16 +96,21 @@ static Value sharedMatmul(DsRewriter &r, MatmulOp op, WeightOnly &weightOnly) {
   bool transposeB = op.getTransposeB();
   auto matrix = cast<RankedTensorType>(b.getType());
   int64_t n = matrix.getDimSize(transposeB ? 0 : 1);
-  bool pack = weightOnly(b) && matrix.hasStaticShape() && matrix.getNumElements() > 0;
+  AffineExpr rows = da[transposeA ? 1 : 0];
+  bool pack = weightOnly(b) && matrix.hasStaticShape() && matrix.getNumElements() > 0, gated = pack && keepsRows(r, op, rows, minSparsity);
+  pack &= !gated;
+  if (gated && transposeB) {
+    b = r.swapLast(b);
+    transposeB = false;
+  }
   if (pack) {
     if (transposeB)
       b = r.swapLast(b);
     b = packPanels(r, b);
     transposeB = false;
   }
-  AffineExpr rows = da[transposeA ? 1 : 0];
   auto type = RankedTensorType::get({constantOf(rows).value_or(ShapedType::kDynamic), n}, r.b.getF32Type());
-  return dsk::MatmulOp::create(r.b, type, a, b, pack ? r.b.getI64IntegerAttr(n) : IntegerAttr(), transposeA, transposeB);
+  return dsk::MatmulOp::create(r.b, type, a, b, pack ? r.b.getI64IntegerAttr(n) : IntegerAttr(), transposeA, transposeB, gated);
 }
 
 // The operand as [batch, rows, columns] of the result's batches, or of one that repeats.
@@ -91,15 +136,15 @@ static Value batchedMatmul(DsRewriter &r, MatmulOp op) {
   Value a = asBatch(r, op.getLhs(), batch), b = asBatch(r, op.getRhs(), batch);
   Dims result = {product(batch, r.context()), out[out.size() - 2], out.back()};
   auto type = RankedTensorType::get(shapeOf(result), r.b.getF32Type());
-  return dsk::MatmulOp::create(r.b, type, a, b, IntegerAttr(), op.getTransposeA(), op.getTransposeB());
+  return dsk::MatmulOp::create(r.b, type, a, b, IntegerAttr(), op.getTransposeA(), op.getTransposeB(), /*skip_zeros=*/false);
 }
 
-static bool selectMatmul(DsRewriter &r, MatmulOp op, WeightOnly &weightOnly) {
+static bool selectMatmul(DsRewriter &r, MatmulOp op, WeightOnly &weightOnly, double minSparsity) {
   if (!op.getType().getElementType().isF32())
     return false;
   Dims db = r.dims(op.getRhs());
   bool shared = allOnes(ArrayRef(db).drop_back(2));
-  Value product = shared ? sharedMatmul(r, op, weightOnly) : batchedMatmul(r, op);
+  Value product = shared ? sharedMatmul(r, op, weightOnly, minSparsity) : batchedMatmul(r, op);
   r.replace(op, r.reshape(product, r.dims(op.getResult())));
   return true;
 }
@@ -166,7 +211,7 @@ static void selectConvTranspose(DsRewriter &r, ConvTransposeOp op, WeightOnly &w
   if (!matmul)
     return;
   r.at(matmul);
-  selectMatmul(r, matmul, weightOnly);
+  selectMatmul(r, matmul, weightOnly, 1);
 }
 
 // Ops whose results nothing needs. (They stay until sizes are no longer asked for: the table of sizes knows ops by address.)
@@ -181,6 +226,7 @@ static DenseSet<Operation *> unusedOps(func::FuncOp main) {
 
 namespace {
 struct SelectKernels : ds::impl::SelectKernelsBase<SelectKernels> {
+  using SelectKernelsBase::SelectKernelsBase;
   void runOnOperation() override {
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
     if (!main)
@@ -195,7 +241,7 @@ struct SelectKernels : ds::impl::SelectKernelsBase<SelectKernels> {
         continue;
       r.at(&op);
       if (auto matmul = dyn_cast<MatmulOp>(op))
-        selectMatmul(r, matmul, weightOnly);
+        selectMatmul(r, matmul, weightOnly, minGatedSparsity);
       else if (auto conv = dyn_cast<ConvOp>(op))
         selectConv(r, conv);
       else if (auto transposed = dyn_cast<ConvTransposeOp>(op))

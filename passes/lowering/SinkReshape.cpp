@@ -44,7 +44,7 @@ struct Space {
 } // namespace
 
 bool mlir::ds::sinkReshape(DsRewriter &r, Operation *op) {
-  if (!isElementwise(op))
+  if (!isElementwise(op) && !isa<GateOp>(op))
     return false;
   Dims outer = r.dims(op->getResult(0));
   if (outer.empty())

@@ -23,6 +23,8 @@ static cl::list<std::string> cpus("cpu", cl::desc("ISAs to make code for: host, 
                                   cl::CommaSeparated, cl::cat(category));
 static cl::list<std::string> dims("dim", cl::desc("name=value freezes a symbolic dimension, name=lo..hi limits it"), cl::cat(category));
 static cl::opt<std::string> weightsDir("weights-dir", cl::desc("Where the weights of a .mlir input are"), cl::cat(category));
+static cl::opt<std::string> gates("gates", cl::desc("File of thresholds (ds-sparsity-calibrate) of gates that skip small activations"), cl::cat(category));
+static cl::opt<double> gatesLevel("gates-level", cl::desc("Sparsity whose thresholds to take from that file"), cl::init(0.5), cl::cat(category));
 enum class Emit { Dsm, Obj, Llvm, Asm };
 static cl::opt<Emit> emitKind("emit", cl::desc("What to write (default: dsm)"), cl::init(Emit::Dsm), cl::cat(category),
                               cl::values(clEnumValN(Emit::Dsm, "dsm", "a package for ds-run and the runtime"),
@@ -144,7 +146,7 @@ int main(int argc, char **argv) {
   if (target != "cpu")
     return llvm::WithColor::error(llvm::errs(), "ds-compile") << "--target: only cpu\n", 1;
   given = {output, emitKind, stop, debugInfo, quiet};
-  PipelineOptions options{input, dims, weightsDir, {}, {}};
+  PipelineOptions options{input, dims, weightsDir, {}, gates, gatesLevel, {}};
   if (!quiet && llvm::sys::Process::StandardErrIsDisplayed())
     options.progress = [](StringRef step) { llvm::errs() << "\r\033[K" << step << " ..."; };
   if (failed(chooseCpus(options.cpus)))

@@ -52,6 +52,8 @@ LogicalResult MatmulOp::verify() {
     return emitOpError("C3: inner sizes ") << ka << " and " << kb;
   if (packed && (b.getDimSize(2) != kPanel || !agree(b.getDimSize(0), llvm::divideCeil(*getPackedN(), kPanel))))
     return emitOpError("C2: the panels do not hold ") << *getPackedN() << " columns";
+  if (getSkipZeros() && (packed || batch || getTransposeB()))
+    return emitOpError("C4: to skip zeros of A, A and B must be matrices and the rows of B contiguous");
   return success();
 }
 

@@ -86,12 +86,15 @@ def Dsk_MatmulOp : Dsk_Op<"matmul"> {
     A is [M, K] or [batch, M, K] (rows and columns exchanged if `transpose_a`). B is [K, N] or [batch, K, N] (exchanged if
     `transpose_b`), or packed panels [ceil(N/16), K, 16] when `packed_n` gives N (then shared by all batches).
     The result is [batch, M, N] if an operand has a batch, else [M, N]. A batch of static size 1 repeats.
-    C1: f32. C2: ranks as above. C3: K agrees.
+    With `skip_zeros`, A is expected to have many zeros (a gate's): a row of B that meets zeros alone may stay unread, so that its
+    infinities and NaNs have no effect. B is then neither packed nor exchanged, so that its rows are contiguous.
+    C1: f32. C2: ranks as above. C3: K agrees. C4: `skip_zeros` goes with matrices, and a B in rows.
     ```mlir
     %c = dsk.matmul %a, %b {packed_n = 48 : i64} : (tensor<?x64xf32>, tensor<3x64x16xf32>) -> tensor<?x48xf32>
     ```
   }];
-  let arguments = (ins Dsk_F32Tensor:$lhs, Dsk_F32Tensor:$rhs, OptionalAttr<I64Attr>:$packed_n, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
+  let arguments = (ins Dsk_F32Tensor:$lhs, Dsk_F32Tensor:$rhs, OptionalAttr<I64Attr>:$packed_n, UnitAttr:$transpose_a, UnitAttr:$transpose_b,
+                       UnitAttr:$skip_zeros);
   let results = (outs Dsk_F32Tensor:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;

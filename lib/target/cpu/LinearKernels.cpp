@@ -58,7 +58,7 @@ LogicalResult mlir::ds::lowerMatmulGroup(KernelGroup &k) {
   Value batch = batchFromB || (!packed && cast<RankedTensorType>(op.getLhs().getType()).getDimSize(0) == 1) ? b.batch : a->batch;
   if (!batched)
     batch = k.number(1);
-  k.call("dsk_matmul_f32",
+  k.call(op.getSkipZeros() ? "dsk_gated_matmul_f32" : "dsk_matmul_f32",
          {a->pointer, b.pointer, batch, a->rows, b.columns, a->columns, a->batchStride, a->rowStride, a->columnStride, b.batchStride,
           b.rowStride, b.columnStride, k.cpu.constantI32(k.emitter->builder, k.loc(), packed)},
          /*withEpilogue=*/true);

@@ -34,3 +34,9 @@ func.func @scatterIndices(%x: tensor<4xf32>, %i: tensor<?x?xi64>, %u: tensor<?xf
   %0 = dsk.scatter set %x, %i, %u : (tensor<4xf32>, tensor<?x?xi64>, tensor<?xf32>) -> tensor<4xf32>
   return
 }
+// -----
+func.func @matmulSkipsInPanels(%a: tensor<2x3xf32>, %b: tensor<1x3x16xf32>) {
+  // expected-error @+1 {{C4: to skip zeros of A}}
+  %0 = dsk.matmul %a, %b {packed_n = 16 : i64, skip_zeros} : (tensor<2x3xf32>, tensor<1x3x16xf32>) -> tensor<2x16xf32>
+  return
+}

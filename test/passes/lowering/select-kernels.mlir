@@ -71,3 +71,26 @@ func.func @main(%x: tensor<1x4x4x4xf32>) -> tensor<1x8x8x8xf32> {
   %r = ds.relu %s : (tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
   return %r : tensor<1x8x8x8xf32>
 }
+
+// -----
+
+// A gate that closes half of the features of one row: the weight stays in rows; one that is joined by more rows, that closes few or
+// of which nothing is known does not.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[W:.*]] = ds.weight "w"
+// CHECK: %[[HALF:.*]] = ds.gate %{{.*}} {ds.sparsity = 5.000000e-01
+// CHECK: %[[T:.*]] = ds.transpose %[[W]] [1, 0]
+// CHECK: dsk.matmul %[[HALF]], %[[T]] {skip_zeros} : (tensor<1x512xf32>, tensor<512x256xf32>) -> tensor<1x256xf32>
+// CHECK-COUNT-3: {packed_n = 256 : i64}
+func.func @main(%x: tensor<1x512xf32>, %xs: tensor<8x512xf32>) -> (tensor<1x256xf32>, tensor<1x256xf32>, tensor<1x256xf32>, tensor<8x256xf32>) {
+  %w = ds.weight "w" file "m.onnx" offset 0 length 524288 : tensor<256x512xf32>
+  %half = ds.gate %x {ds.sparsity = 0.5 : f64, threshold = 0.1 : f64} : (tensor<1x512xf32>) -> tensor<1x512xf32>
+  %a = ds.matmul %half, %w {transpose_b} : (tensor<1x512xf32>, tensor<256x512xf32>) -> tensor<1x256xf32>
+  %few = ds.gate %x {ds.sparsity = 0.1 : f64, threshold = 0.01 : f64} : (tensor<1x512xf32>) -> tensor<1x512xf32>
+  %b = ds.matmul %few, %w {transpose_b} : (tensor<1x512xf32>, tensor<256x512xf32>) -> tensor<1x256xf32>
+  %some = ds.gate %x {threshold = 0.2 : f64} : (tensor<1x512xf32>) -> tensor<1x512xf32>
+  %c = ds.matmul %some, %w {transpose_b} : (tensor<1x512xf32>, tensor<256x512xf32>) -> tensor<1x256xf32>
+  %rows = ds.gate %xs {ds.sparsity = 0.5 : f64, threshold = 0.1 : f64} : (tensor<8x512xf32>) -> tensor<8x512xf32>
+  %d = ds.matmul %rows, %w {transpose_b} : (tensor<8x512xf32>, tensor<256x512xf32>) -> tensor<8x256xf32>
+  return %a, %b, %c, %d : tensor<1x256xf32>, tensor<1x256xf32>, tensor<1x256xf32>, tensor<8x256xf32>
+}
