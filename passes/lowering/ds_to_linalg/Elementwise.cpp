@@ -1,11 +1,11 @@
-// Elementwise ops: one loop nest each over the broadcast shape.
+// Elementwise ops, gates among them: one loop nest each over the broadcast shape.
 #include "passes/lowering/ds_to_linalg/Lowering.h"
 
 using namespace mlir;
 using namespace mlir::ds;
 
 LogicalResult mlir::ds::lowerElementwise(Lowering &l, Operation *op) {
-  if (!isElementwise(op))
+  if (!isElementwise(op) && !isa<GateOp>(op))
     return failure();
   Value result = op->getResult(0);
   bool known = true;

@@ -37,6 +37,7 @@ struct Scalar {
   Value mod(Value x, Value y, bool fmod);
   Value shift(Operation *o, Value x, Value y);
   Value compare(Operation *o, Value x, Value y);
+  Value gate(GateOp o);
 };
 } // namespace
 
@@ -160,6 +161,17 @@ Value Scalar::compare(Operation *o, Value x, Value y) {
   return cmp(equal ? CmpIPredicate::eq : less ? CmpIPredicate::slt : CmpIPredicate::sle, x, y);
 }
 
+// A threshold rounded down compares with a number of the type as the exact one does. Unordered: NaN passes, a NaN gate is closed.
+Value Scalar::gate(GateOp o) {
+  APFloat threshold = o.getThreshold();
+  bool inexact;
+  threshold.convert(cast<FloatType>(type).getFloatSemantics(), APFloat::rmTowardNegative, &inexact);
+  Value t = arith::ConstantOp::create(b, b.getFloatAttr(type, threshold));
+  if (o.getBy())
+    return select(cmp(CmpFPredicate::OGT, sigmoid(args[1]), t), args[0], c(0));
+  return select(cmp(CmpFPredicate::OLE, op<math::AbsFOp>(args[0]), t), c(0), args[0]);
+}
+
 Value Scalar::binary(Operation *o, Value x, Value y) {
   return TypeSwitch<Operation *, Value>(o)
       .Case([&](AddOp) { return pick<arith::AddFOp, arith::AddIOp, arith::AddIOp>(x, y); })
@@ -205,6 +217,8 @@ Value mlir::ds::lowerScalar(ImplicitLocOpBuilder &b, Operation *op, ValueRange a
     return power(b, pow, args[0], args[1]);
   SmallVector<Value> wide = llvm::map_to_vector(args, [&](Value v) { return widen(b, v); });
   Scalar s{b, wide, wide[0].getType(), isUnsigned(from), isa<FloatType>(from)};
+  if (auto gate = dyn_cast<GateOp>(op))
+    return narrow(b, s.gate(gate), loweredElement(to));
   Value result = wide.size() == 1 ? s.unary(op, wide[0]) : s.binary(op, wide[0], wide[1]);
   return result ? narrow(b, result, loweredElement(to)) : result;
 }

@@ -51,3 +51,19 @@ func.func @main(%x: tensor<?xf32>) -> tensor<1x?xi64> {
   %n = ds.non_zero %x : (tensor<?xf32>) -> tensor<1x?xi64>
   return %n : tensor<1x?xi64>
 }
+
+// -----
+
+// A gate is a loop: NaN passes a threshold; a learnt gate opens where its sigmoid is above it.
+// CHECK: func.func @main
+// CHECK:   %[[ABS:.*]] = math.absf %[[X:.*]] fastmath<contract> : f32
+// CHECK:   %[[SHUT:.*]] = arith.cmpf ole, %[[ABS]], %{{.*}}
+// CHECK:   arith.select %[[SHUT]], %{{.*}}, %[[X]]
+// CHECK:   %[[S:.*]] = arith.divf
+// CHECK:   %[[OPEN:.*]] = arith.cmpf ogt, %[[S]], %{{.*}}
+// CHECK:   arith.select %[[OPEN]], %{{.*}}, %{{.*}} : f32
+func.func @main(%x: tensor<?x4xf32>, %g: tensor<4xf32>) -> tensor<?x4xf32> {
+  %0 = ds.gate %x {threshold = 0.1 : f64} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  %1 = ds.gate %0 by %g {threshold = 0.5 : f64} : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  return %1 : tensor<?x4xf32>
+}
