@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-#define DS_MODEL_ABI 1u
+#define DS_MODEL_ABI 2u
 
 /* Status codes that emitted code and kernels report through ds_services.fail. */
 enum {
@@ -35,6 +35,9 @@ typedef struct ds_services {
   void *(*alloc)(ds_exec *, uint64_t bytes);
   /* Records the first failure of the run. `node` indexes the package's table of ONNX node names, -1 for none. */
   void (*fail)(ds_exec *, int32_t code, int32_t node, int64_t a, int64_t b);
+  /* Counts one execution of a mixture of experts at `node` (as above): expert e computed offsets[e + 1] - offsets[e] rows, of
+   * row_flops operations each, for `tokens` tokens. Called between parallel loops, by the thread that runs the launch list. */
+  void (*record)(ds_exec *, int32_t node, const int64_t *offsets, int64_t experts, int64_t tokens, int64_t row_flops);
 } ds_services;
 
 /* One run in progress. Emitted code reads these fields; the runtime's own state follows them. */
@@ -42,6 +45,8 @@ struct ds_exec {
   const ds_services *services;
   int32_t threads; /* upper bound of `worker` + 1 */
   int32_t status;  /* DS_OK, or the code of the first failure */
+  int32_t node;    /* what the launch under way is, as for `fail`; set by run where a kernel that many launches share asks */
+  int32_t reserved;
 };
 
 /* Lifetime of an intermediate buffer, in steps of the launch list (both inclusive). Alignment is always 64. */

@@ -130,6 +130,34 @@ DS_API ds_result ds_session_output_shapes(ds_session *session, const ds_tensor *
 DS_API ds_result ds_session_run(ds_session *session, const ds_tensor *inputs, uint32_t input_count,
                                 ds_tensor *outputs, uint32_t output_count);
 
+/* ---- Counters ---- */
+
+/* One mixture of experts, over all runs of a session since ds_session_reset_counters. */
+typedef struct ds_expert_counters {
+  const char *node;  /* the ONNX nodes that it was; valid as long as the session */
+  uint32_t experts;
+  uint64_t runs;     /* how often it was executed */
+  uint64_t tokens;
+  uint64_t rows;     /* of all experts: tokens times experts per token */
+  uint64_t min_rows, max_rows; /* of the experts */
+  uint64_t flops;        /* executed: multiplications and additions of the experts' products */
+  uint64_t dense_flops;  /* of every expert on every token */
+  double balance;        /* standard deviation of the experts' rows over their mean: 0 is even. 0 without rows */
+  double max_violation;  /* largest over mean, minus 1 */
+  double entropy;        /* of the distribution of rows over experts, divided by log(experts): 1 is even */
+} ds_expert_counters;
+
+/* The number of mixtures of experts that ran so far, in the order in which they first did. Waits for a run under way. */
+DS_API uint32_t ds_session_expert_sites(ds_session *session);
+
+/* The counters of site `index`, and the rows of its first `capacity` experts (`rows` may be NULL if that is 0). Waits for a run
+ * under way. Errors: DS_ERR_ARGUMENT if there is no such site. */
+DS_API ds_result ds_session_expert_counters(ds_session *session, uint32_t index, ds_expert_counters *counters, uint64_t *rows,
+                                            uint32_t capacity);
+
+/* Sets all counters to 0; the sites stay. */
+DS_API void ds_session_reset_counters(ds_session *session);
+
 #ifdef __cplusplus
 }
 #endif

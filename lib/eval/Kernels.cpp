@@ -1,6 +1,7 @@
 // The dsk dialect: kernel ops with packed operands, and the ops of the launch list.
 #include "dialects/dsk/ir/DskOps.h"
 #include "lib/eval/Call.h"
+#include "lib/eval/Routing.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -152,6 +153,78 @@ LogicalResult evalTopK(dsk::TopKOp op, Call &call) {
   return topK(call, call.operands[0], call.operands[0].rank() - 1, k, op.getLargest());
 }
 
+// As the ds op that it came from.
+LogicalResult evalRoute(dsk::RouteOp op, Call &call) {
+  OpBuilder b(op);
+  OperationState state(op.getLoc(), RouteOp::getOperationName(), op->getOperands(), op->getResultTypes(), op->getAttrs());
+  state.attributes.set("score", ScoreKindAttr::get(op.getContext(), *symbolizeScoreKind(dsk::stringifyScoreKind(op.getScore()))));
+  state.attributes.set("balance", BalanceKindAttr::get(op.getContext(), *symbolizeBalanceKind(dsk::stringifyBalanceKind(op.getBalance()))));
+  Operation *route = b.create(state);
+  FailureOr<SmallVector<Tensor>> results = evaluateOp(route, call.operands, call.context);
+  route->erase();
+  if (failed(results))
+    return failure();
+  call.results = std::move(*results);
+  return success();
+}
+
+LogicalResult evalPackPanels(dsk::PackPanelsOp op, Call &call) {
+  auto shape = op.getType().getShape();
+  int64_t k = shape[2], n = op.getColumns(), step = op.getPairs() ? 2 : 1, panels = shape[1] / step;
+  std::vector<std::vector<double>> sources;
+  for (const Tensor &tensor : call.operands)
+    sources.push_back(load<double>(tensor));
+  std::vector<double> result(op.getType().getNumElements(), 0.0);
+  for (size_t m = 0; m < op.getSources().size(); ++m)
+    for (int64_t i = 0; i < k; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        int64_t to = (m / step * panels + j / panel) * step + m % step;
+        result[(to * k + i) * panel + j % panel] =
+            sources[op.getSources()[m]][op.getOffsets()[m] + i * op.getRowStrides()[m] + j * op.getColumnStrides()[m]];
+      }
+  return call.give(shape, result);
+}
+
+// One expert's matrix [k, n]; of panels that alternate, the first (part 0) or the second ones.
+std::vector<double> expertMatrix(dsk::GroupedMatmulOp op, ArrayRef<double> panels, int64_t expert, int64_t part) {
+  auto shape = op.getPanels().getType().getShape();
+  int64_t k = shape[2], n = op.getPackedN(), step = op.getGated() ? 2 : 1;
+  std::vector<double> matrix(k * n);
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < n; ++j)
+      matrix[i * n + j] = panels[((expert * shape[1] + j / panel * step + part) * k + i) * panel + j % panel];
+  return matrix;
+}
+
+LogicalResult evalGroupedMatmul(dsk::GroupedMatmulOp op, Call &call) {
+  std::vector<double> x = load<double>(call[op.getInput()]), panels = load<double>(call[op.getPanels()]), scale;
+  std::vector<int64_t> permutation = load<int64_t>(call[op.getPermutation()]), offsets = load<int64_t>(call[op.getOffsets()]);
+  int64_t rows = permutation.size(), n = op.getPackedN(), k = op.getPanels().getType().getDimSize(2), experts = offsets.size() - 1;
+  auto activation = *symbolizeActivation(dsk::stringifyActivation(op.getActivation()));
+  if (op.getScale())
+    scale = load<double>(call[op.getScale()]);
+  std::vector<double> result(rows * n);
+  for (int64_t e = 0; e < experts; ++e) {
+    if (offsets[e] < 0 || offsets[e] > offsets[e + 1] || offsets[e + 1] > rows)
+      return call.error() << "the offsets of expert " << e << " are not those of a route";
+    std::vector<double> matrix = expertMatrix(op, panels, e, op.getGated()), gate;
+    if (op.getGated())
+      gate = expertMatrix(op, panels, e, 0);
+    for (int64_t i = offsets[e]; i < offsets[e + 1]; ++i) {
+      int64_t row = permutation[i], from = op.getScale() ? i : row / op.getSlots(), to = op.getScale() ? row : i;
+      if (row < 0 || row >= rows || (from + 1) * k > static_cast<int64_t>(x.size()))
+        return call.error() << "routed row " << row << " of " << rows;
+      std::vector<double> y(n, 0.0), g(n, 0.0);
+      gemm(1, n, k, x.data() + from * k, matrix.data(), y.data());
+      if (op.getGated())
+        gemm(1, n, k, x.data() + from * k, gate.data(), g.data());
+      for (int64_t j = 0; j < n; ++j)
+        result[to * n + j] = op.getScale() ? scale[row] * y[j] : op.getGated() ? activate(activation, g[j]) * y[j] : activate(activation, y[j]);
+    }
+  }
+  return call.give({rows, n}, result);
+}
+
 LogicalResult evalScan(dsk::ScanOp op, Call &call) {
   return scan(call, call.operands[0], call.operands[0].rank() - 1,
               op.getKind() == dsk::ScanKind::sum ? ReduceKind::sum : ReduceKind::prod, op.getExclusive(),
@@ -194,6 +267,9 @@ void eval::addKernels(OpTable &table) {
   table.add<dsk::PoolOp>(evalPool);
   table.add<dsk::AttentionOp>(evalAttention);
   table.add<dsk::TopKOp>(evalTopK);
+  table.add<dsk::RouteOp>(evalRoute);
+  table.add<dsk::GroupedMatmulOp>(evalGroupedMatmul);
+  table.add<dsk::PackPanelsOp>(evalPackPanels);
   table.add<dsk::ScanOp>(evalScan);
   table.add<dsk::ScatterOp>(evalScatter);
   table.add<dsk::NonZeroOp>(evalNonZero);

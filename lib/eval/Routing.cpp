@@ -1,13 +1,13 @@
 // Routing, experts and gates, by their formulas in f64.
 #include "lib/eval/Call.h"
+#include "lib/eval/Routing.h"
 #include <cmath>
 
 using namespace mlir;
 using namespace mlir::ds;
 using namespace mlir::ds::eval;
 
-namespace {
-double activate(Activation activation, double x) {
+double eval::activate(Activation activation, double x) {
   switch (activation) {
   case Activation::identity:
     return x;
@@ -23,6 +23,7 @@ double activate(Activation activation, double x) {
   llvm_unreachable("all activations are above");
 }
 
+namespace {
 // p of one token, in place.
 void scoreRow(ScoreKind kind, MutableArrayRef<double> row) {
   double top = -INFINITY, sum = 0;

@@ -50,6 +50,11 @@ private:
 bool normaliseAxes(DsRewriter &r, Operation *op);
 // An elementwise op on a reshaped kernel result works on the result itself, where its other operands allow it.
 bool sinkReshape(DsRewriter &r, Operation *op);
+// Stacked matrices [E, K, N], or gate and up, as panels for dsk.grouped_matmul; read where the weights lie, however they were transposed,
+// sliced and stacked.
+Value packExperts(DsRewriter &r, ValueRange stacks);
+// A mixture of experts in f32 with weights of known sizes, by two grouped products.
+bool selectExperts(DsRewriter &r, ExpertsOp op);
 // Products whose columns are only read in parts, by several products.
 void splitMatmuls(DsRewriter &r, func::FuncOp main, WeightOnly &weightOnly);
 // Upsampling by a learnt kernel that does not overlap, by a product (returned, still to be selected), or null.

@@ -36,7 +36,7 @@ static void shareWeights(func::FuncOp main) {
 static bool staysInMain(Operation &op) {
   auto constant = dyn_cast<ConstantOp>(op);
   if (!constant)
-    return !isa_and_nonnull<DsDialect>(op.getDialect());
+    return !isWeightComputation(&op);
   return constant.getType().getNumElements() <= 8 || !isa<FloatType>(constant.getType().getElementType()) ||
          isa<SplatElementsAttr>(constant.getValue());
 }
@@ -56,7 +56,7 @@ static SmallVector<Value> findFrontier(func::FuncOp main, WeightOnly &weightOnly
       continue;
     for (Value result : op.getResults())
       if (weightOnly(result) && llvm::any_of(result.getUsers(), [&](Operation *user) {
-            return !isa_and_nonnull<DsDialect>(user->getDialect()) || !weightOnly(user->getResult(0));
+            return !isWeightComputation(user) || !weightOnly(user->getResult(0));
           }))
         frontier.push_back(result);
   }
@@ -108,7 +108,7 @@ struct OutlineWeights : ds::impl::OutlineWeightsBase<OutlineWeights> {
         weight = ReshapeOp::create(b, value.getLoc(), type, weight, ValueRange(), type.getShape());
       value.replaceUsesWithIf(weight, [&](OpOperand &use) {
         Operation *user = use.getOwner();
-        return !isa_and_nonnull<DsDialect>(user->getDialect()) || !weightOnly(user->getResult(0));
+        return !isWeightComputation(user) || !weightOnly(user->getResult(0));
       });
     }
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))

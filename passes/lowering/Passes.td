@@ -19,6 +19,7 @@ def SelectKernels : LoweringPass<"select-kernels"> {
     // becomes (%p: %w padded to 32 columns, in panels of 16)
     %c = dsk.matmul %x, %p {packed_n = 20 : i64} : (tensor<?x8xf32>, tensor<2x8x16xf32>) -> tensor<?x20xf32>
     ```
+    A `ds.experts` becomes two `dsk.grouped_matmul`, one that gathers the routed rows and one that scatters them, and a sum over the slots of a token.
     A product of few rows behind a gate that closes many features (its attribute `ds.sparsity`) keeps the rows of its weight, and skips those that
     meet zeros alone:
     ```mlir

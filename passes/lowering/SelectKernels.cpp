@@ -244,6 +244,8 @@ struct SelectKernels : ds::impl::SelectKernelsBase<SelectKernels> {
         selectMatmul(r, matmul, weightOnly, minGatedSparsity);
       else if (auto conv = dyn_cast<ConvOp>(op))
         selectConv(r, conv);
+      else if (auto experts = dyn_cast<ExpertsOp>(op))
+        selectExperts(r, experts);
       else if (auto transposed = dyn_cast<ConvTransposeOp>(op))
         selectConvTranspose(r, transposed, weightOnly);
       else if (auto resize = dyn_cast<ResizeOp>(op))

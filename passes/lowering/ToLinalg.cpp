@@ -110,12 +110,17 @@ static LogicalResult lowerFunction(func::FuncOp func) {
       dead.push_back(&op);
       continue;
     }
+    l.b.setInsertionPoint(&op);
+    l.b.setLoc(op.getLoc());
+    if (isa<dsk::GroupedMatmulOp, dsk::PackPanelsOp>(op)) {
+      lowerKernel(l, &op, isa<dsk::PackPanelsOp>(op) ? "pack" : "experts");
+      dead.push_back(&op);
+      continue;
+    }
     if (!isa_and_nonnull<DsDialect>(op.getDialect())) {
       lowerOther(l, &op);
       continue;
     }
-    l.b.setInsertionPoint(&op);
-    l.b.setLoc(op.getLoc());
     if (isa<ConstantOp, WeightOp>(op))
       lowerData(l, &op);
     else if (failed(l.lower(&op)))

@@ -1,9 +1,13 @@
 // Which values the weight program can compute: those that depend on weights and constants alone.
 #pragma once
 #include "dialects/ds/ir/DsOps.h"
+#include "dialects/dsk/ir/DskOps.h"
 #include "lib/support/OnnxLoc.h"
 
 namespace mlir::ds {
+
+// What may stand in the weight program.
+inline bool isWeightComputation(Operation *op) { return isa_and_nonnull<DsDialect>(op->getDialect()) || isa<dsk::PackPanelsOp>(op); }
 
 class WeightOnly {
 public:
@@ -23,7 +27,7 @@ public:
 private:
   // Repeated elements are cheaper made where they are read.
   static bool isComputation(Operation *op) {
-    if (!isa_and_nonnull<DsDialect>(op->getDialect()) || isa<IotaOp, NonZeroOp>(op))
+    if (!isWeightComputation(op) || isa<IotaOp, NonZeroOp>(op))
       return false;
     for (Type type : op->getResultTypes())
       if (!cast<RankedTensorType>(type).hasStaticShape())

@@ -4,7 +4,7 @@
 
 using namespace ds;
 
-const ds_services Runner::services = {parallelFor, scratch, alloc, recordFailure};
+const ds_services Runner::services = {parallelFor, scratch, alloc, recordFailure, recordExperts};
 
 static Runner *runnerOf(ds_exec *exec) { return static_cast<Exec *>(exec)->runner; }
 
@@ -14,6 +14,8 @@ Runner::~Runner() {
     free(plan);
   for (Scratch &s : scratches)
     free(s.memory);
+  for (ExpertSite &site : sites)
+    free(site.rows);
 }
 
 ds_result Runner::start(const ds_model_image *code, int32_t threads, const char *const *names, size_t nameCount) {
@@ -24,7 +26,7 @@ ds_result Runner::start(const ds_model_image *code, int32_t threads, const char 
     return fail(DS_ERR_MEMORY, "no memory for a session");
   for (Scratch &s : scratches)
     s = {nullptr, 0};
-  exec.services = &services, exec.threads = threads, exec.status = DS_OK, exec.runner = this;
+  exec.services = &services, exec.threads = threads, exec.status = DS_OK, exec.node = -1, exec.runner = this;
   return DS_SUCCESS;
 }
 
@@ -67,6 +69,40 @@ void Runner::recordFailure(ds_exec *exec, int32_t code, int32_t node, int64_t a,
   __atomic_store_n(&exec->status, code, __ATOMIC_RELEASE);
 }
 
+// ---- Counters ----
+
+// Sites are few and come in the same order in every run, but for models that choose branches: a search is cheap.
+ExpertSite *Runner::siteOf(int32_t node, uint32_t experts) {
+  for (ExpertSite &site : sites)
+    if (site.node == node && site.experts == experts)
+      return &site;
+  auto *rows = static_cast<uint64_t *>(calloc(experts, sizeof(uint64_t)));
+  if (!rows || !sites.push({node, 0, 0, 0, 0, rows, experts})) {
+    free(rows);
+    return nullptr;
+  }
+  return &sites[sites.size() - 1];
+}
+
+void Runner::recordExperts(ds_exec *exec, int32_t node, const int64_t *offsets, int64_t experts, int64_t tokens, int64_t rowFlops) {
+  ExpertSite *site = runnerOf(exec)->siteOf(node, uint32_t(experts));
+  if (!site)
+    return recordFailure(exec, DS_E_MEMORY, node, experts * int64_t(sizeof(uint64_t)), 0);
+  for (int64_t e = 0; e < experts; ++e)
+    site->rows[e] += uint64_t(offsets[e + 1] - offsets[e]);
+  ++site->runs;
+  site->tokens += uint64_t(tokens);
+  site->flops += uint64_t(offsets[experts]) * uint64_t(rowFlops);
+  site->denseFlops += uint64_t(tokens * experts) * uint64_t(rowFlops);
+}
+
+void Runner::resetCounters() {
+  for (ExpertSite &site : sites) {
+    site.runs = site.tokens = site.flops = site.denseFlops = 0;
+    memset(site.rows, 0, site.experts * sizeof(uint64_t));
+  }
+}
+
 // ---- Results ----
 
 void Runner::freeBlocks() {
@@ -85,8 +121,7 @@ void Runner::clearFailure() {
 ds_result Runner::failure(int32_t status) {
   if (!failed.load())
     first = {status, -1, 0, 0};
-  bool named = first.node >= 0 && size_t(first.node) < nodeCount;
-  const char *where = named ? nodes[first.node] : "the model", *sign = ": ";
+  const char *where = nodeName(first.node), *sign = ": ";
   auto a = (long long)first.a, b = (long long)first.b;
   switch (first.code) {
   case DS_E_SHAPE:

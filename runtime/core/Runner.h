@@ -8,6 +8,14 @@ namespace ds {
 
 class Runner;
 
+/// What the code recorded at one mixture of experts since the last reset.
+struct ExpertSite {
+  int32_t node;
+  uint64_t runs, tokens, flops, denseFlops;
+  uint64_t *rows; // [experts], owned by the runner
+  uint32_t experts;
+};
+
 /// ds_exec as emitted code sees it, followed by what the services need.
 struct Exec : ds_exec {
   Runner *runner = nullptr;
@@ -42,6 +50,11 @@ public:
 
   int32_t threads() const { return pool.threads(); }
 
+  /// In the order in which they first ran.
+  const Array<ExpertSite> &expertSites() const { return sites; }
+  const char *nodeName(int32_t node) const { return node >= 0 && size_t(node) < nodeCount ? nodes[node] : "the model"; }
+  void resetCounters();
+
 private:
   struct Scratch {
     void *memory;
@@ -55,6 +68,8 @@ private:
   static void *scratch(ds_exec *, int32_t, uint64_t);
   static void *alloc(ds_exec *, uint64_t);
   static void recordFailure(ds_exec *, int32_t, int32_t, int64_t, int64_t);
+  static void recordExperts(ds_exec *, int32_t, const int64_t *, int64_t, int64_t, int64_t);
+  ExpertSite *siteOf(int32_t node, uint32_t experts);
 
   void clearFailure();
   ds_result failure(int32_t status);
@@ -72,6 +87,7 @@ private:
   Array<Scratch> scratches;
   Array<Plan *> plans;
   Array<void *> buffers;
+  Array<ExpertSite> sites;
   uint64_t clock = 0;
   std::atomic<Block *> blocks{nullptr};
   std::atomic<bool> failed{false};

@@ -1,4 +1,5 @@
 // ds_session_*: checks a request against the signature, runs it, hands out the results; see include/ds/runtime.h.
+#include "runtime/core/Counters.h"
 #include "runtime/core/Cpu.h"
 #include "runtime/core/Model.h"
 #include "runtime/core/Runner.h"
@@ -248,4 +249,29 @@ ds_result ds_session_run(ds_session *session, const ds_tensor *inputs, uint32_t 
     return fail(DS_ERR_ARGUMENT, "no session or no place for the outputs");
   Lock lock(session->running);
   return session->run(inputs, inputCount, outputs, outputCount);
+}
+
+uint32_t ds_session_expert_sites(ds_session *session) {
+  Lock lock(session->running);
+  return uint32_t(session->runner.expertSites().size());
+}
+
+ds_result ds_session_expert_counters(ds_session *session, uint32_t index, ds_expert_counters *counters, uint64_t *rows,
+                                     uint32_t capacity) {
+  if (!session || !counters || (capacity && !rows))
+    return fail(DS_ERR_ARGUMENT, "ds_session_expert_counters: no session or no place for the counters");
+  Lock lock(session->running);
+  const Array<ExpertSite> &sites = session->runner.expertSites();
+  if (index >= sites.size())
+    return fail(DS_ERR_ARGUMENT, "expert site %u of %u", index, uint32_t(sites.size()));
+  const ExpertSite &site = sites[index];
+  *counters = summarise(site, session->runner.nodeName(site.node));
+  for (uint32_t e = 0; e < site.experts && e < capacity; ++e)
+    rows[e] = site.rows[e];
+  return DS_SUCCESS;
+}
+
+void ds_session_reset_counters(ds_session *session) {
+  Lock lock(session->running);
+  session->runner.resetCounters();
 }

@@ -93,6 +93,10 @@ const Option table[] = {
     {"expect", "DIR", "compare with output_0.npy or .pb ... there", TEXT(expect)},
     {"rtol", "X", "an element is right if |a - b| <= atol + rtol |b| (1e-3)", REAL(rtol)},
     {"atol", "X", "(1e-7)", REAL(atol)},
+    {"stats", nullptr,
+     "print how the experts of each mixture were used, over all runs: rows per expert, balance\n"
+     "(deviation / mean), MaxVio (max / mean - 1), entropy of the load (1: even), operations done",
+     FLAG(stats)},
     {"json", nullptr, "print one line of JSON", FLAG(json)},
     {"quiet", nullptr, "print errors only", FLAG(quiet)},
     {nullptr, nullptr, "Other", nullptr},

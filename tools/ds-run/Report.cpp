@@ -91,6 +91,52 @@ static std::string outputJson(const HostTensor &tensor, const Difference *d) {
   return object.str();
 }
 
+// ---- --stats ----
+
+bool ds::tools::readExpertUse(ds_session *session, std::vector<ExpertUse> &use, std::string &error) {
+  for (uint32_t i = 0; i < ds_session_expert_sites(session); ++i) {
+    ds_expert_counters counters;
+    if (ds_session_expert_counters(session, i, &counters, nullptr, 0)) {
+      error = ds_last_error();
+      return false;
+    }
+    std::vector<uint64_t> rows(counters.experts);
+    ds_session_expert_counters(session, i, &counters, rows.data(), counters.experts);
+    use.push_back({counters.node, counters, rows});
+  }
+  return true;
+}
+
+static double meanRows(const ds_expert_counters &c) { return c.experts ? double(c.rows) / c.experts : 0; }
+
+static std::string expertsJson(const std::vector<ExpertUse> &experts) {
+  std::string all;
+  for (const ExpertUse &use : experts) {
+    const ds_expert_counters &c = use.counters;
+    std::string rows;
+    for (uint64_t r : use.rows)
+      rows += (rows.empty() ? "" : ", ") + std::to_string(r);
+    JsonObject object;
+    object.add("node", use.node).raw("runs", std::to_string(c.runs)).raw("tokens", std::to_string(c.tokens)).raw("rows", "[" + rows + "]");
+    object.add("mean_rows", meanRows(c)).add("balance", c.balance).add("max_violation", c.max_violation).add("entropy", c.entropy);
+    object.raw("flops", std::to_string(c.flops)).raw("dense_flops", std::to_string(c.dense_flops));
+    all += (all.empty() ? "" : ", ") + object.str();
+  }
+  return "[" + all + "]";
+}
+
+static void printExperts(const std::vector<ExpertUse> &experts) {
+  if (experts.empty())
+    std::printf("no mixture of experts ran\n");
+  for (const ExpertUse &use : experts) {
+    const ds_expert_counters &c = use.counters;
+    std::printf("%s: %u experts, %" PRIu64 " tokens in %" PRIu64 " runs; rows per expert %" PRIu64 " / %.1f / %" PRIu64
+                " (min, mean, max), balance %.3f, MaxVio %.3f, entropy %.3f; %.4g GFLOP, %.1f%% of the dense %.4g\n",
+                use.node.c_str(), c.experts, c.tokens, c.runs, c.min_rows, meanRows(c), c.max_rows, c.balance, c.max_violation, c.entropy,
+                1e-9 * double(c.flops), c.dense_flops ? 100.0 * double(c.flops) / double(c.dense_flops) : 0.0, 1e-9 * double(c.dense_flops));
+  }
+}
+
 std::string Outcome::json() const {
   JsonObject object;
   object.add("status", statusOf(*this));
@@ -103,7 +149,10 @@ std::string Outcome::json() const {
     times += (times.empty() ? "" : ", ") + jsonNumber(s);
   for (size_t i = 0; i < outputs.size(); ++i)
     tensors += (i ? ", " : "") + outputJson(outputs[i], i < differences.size() ? &differences[i] : nullptr);
-  return object.raw("seconds", "[" + times + "]").raw("outputs", "[" + tensors + "]").str();
+  object.raw("seconds", "[" + times + "]").raw("outputs", "[" + tensors + "]");
+  if (stats)
+    object.raw("experts", expertsJson(experts));
+  return object.str();
 }
 
 static void printTensor(const HostTensor &tensor) {
@@ -126,6 +175,8 @@ void Outcome::print() const {
       std::printf("  %s: max |a-b| %.3g, / max |b| %.3g, cosine %.7f, %" PRIu64 " elements beyond the tolerance\n",
                   d.ok() ? "equal" : "DIFFERENT", d.maxAbs, d.relative, d.cosine, d.wrong);
   }
+  if (stats)
+    printExperts(experts);
   if (seconds.empty())
     return;
   std::vector<double> sorted = seconds;

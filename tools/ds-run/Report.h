@@ -8,6 +8,14 @@ namespace ds::tools {
 /// --describe
 void printDescription(const ds_model *model, bool json);
 
+/// How the experts of one mixture were used.
+struct ExpertUse {
+  std::string node;
+  ds_expert_counters counters;
+  std::vector<uint64_t> rows;
+};
+bool readExpertUse(ds_session *session, std::vector<ExpertUse> &use, std::string &error);
+
 /// What one case gave.
 struct Outcome {
   Exit exit = Failed;
@@ -19,6 +27,8 @@ struct Outcome {
   int threads = 0;
   std::vector<HostTensor> outputs;
   std::vector<Difference> differences; // per output, with --expect
+  bool stats = false;
+  std::vector<ExpertUse> experts; // with --stats
 
   /// Exit code: differences beyond the tolerance are a failure.
   int code() const;

@@ -35,6 +35,9 @@ Outcome ds::tools::runCase(const Options &options) {
   outcome.compiled = c.compiled, outcome.loadSeconds = c.loadSeconds;
   outcome.isa = ds_session_isa(c.session()), outcome.threads = ds_session_threads(c.session());
   outcome.outputs = c.outputs();
+  outcome.stats = options.stats;
+  if (options.stats && !readExpertUse(c.session(), outcome.experts, outcome.error))
+    return outcome;
   outcome.exit = (options.outputs.empty() || writeOutputs(options.outputs, outcome.outputs, outcome.error)) &&
                          (options.expect.empty() || compareAll(options, outcome))
                      ? Ok

@@ -30,7 +30,7 @@ public:
   std::vector<HostTensor> outputs() const;
 
   const ds_model *model() const { return owner.get(); }
-  const ds_session *session() const { return runner.get(); }
+  ds_session *session() const { return runner.get(); }
   const std::vector<HostTensor> &inputs() const { return values; }
   Compiled compiled;
   double loadSeconds = 0;

@@ -78,6 +78,58 @@ LogicalResult AttentionOp::verify() {
   return success();
 }
 
+LogicalResult GroupedMatmulOp::verify() {
+  RankedTensorType input = getInput().getType(), panels = getPanels().getType(), result = getResult().getType();
+  RankedTensorType permutation = getPermutation().getType(), offsets = getOffsets().getType();
+  if (input.getRank() != 2 || panels.getRank() != 4 || result.getRank() != 2 || permutation.getRank() != 1 || offsets.getRank() != 1)
+    return emitOpError("C1: ranks of input, permutation, offsets, panels and result must be 2, 1, 1, 4, 2");
+  if (!permutation.getElementType().isInteger(64) || !offsets.getElementType().isInteger(64))
+    return emitOpError("C1: permutation and offsets must be i64");
+  int64_t n = getPackedN(), count = llvm::divideCeil(std::max<int64_t>(n, 0), kPanel) * (getGated() ? 2 : 1);
+  if (n < 1 || panels.getDimSize(3) != kPanel || panels.getDimSize(1) != count || !agree(result.getDimSize(1), n))
+    return emitOpError("C2: the panels do not hold ") << n << (getGated() ? " columns of gate and up" : " columns");
+  if (panels.isDynamicDim(0) || !agree(offsets.getDimSize(0), panels.getDimSize(0) + 1) || !agree(input.getDimSize(1), panels.getDimSize(2)))
+    return emitOpError("C3: experts or inner sizes differ");
+  int64_t slots = getSlots();
+  if (slots < 1)
+    return emitOpError("C3: ") << slots << " slots";
+  if (!getScale())
+    return success();
+  RankedTensorType scale = getScale().getType();
+  if (scale.getRank() != 2 || scale.getDimSize(1) != slots)
+    return emitOpError("C3: the scale is not [T, ") << slots << "]";
+  if (getGated() || getActivation() != Activation::identity)
+    return emitOpError("C4: what scatters has neither gate nor activation");
+  return success();
+}
+
+// The product of numbers that are not negative; nothing if it overflows.
+static std::optional<int64_t> scaled(int64_t a, int64_t b) {
+  int64_t result;
+  if (a < 0 || b < 0 || llvm::MulOverflow(a, b, result) || result > int64_t(1) << 61)
+    return std::nullopt;
+  return result;
+}
+
+LogicalResult PackPanelsOp::verify() {
+  size_t count = getSources().size();
+  if (!count || getOffsets().size() != count || getRowStrides().size() != count || getColumnStrides().size() != count)
+    return emitOpError("C1: sources, offsets and strides name different numbers of matrices");
+  RankedTensorType type = getResult().getType();
+  int64_t pairs = getPairs() ? 2 : 1, n = getColumns();
+  if (type.getRank() != 4 || !type.hasStaticShape() || n < 1 || type.getDimSize(0) * pairs != static_cast<int64_t>(count) ||
+      type.getDimSize(1) != static_cast<int64_t>(llvm::divideCeil(n, kPanel)) * pairs || type.getDimSize(2) < 1 || type.getDimSize(3) != kPanel)
+    return emitOpError("C2: the result does not hold ") << count << " matrices of " << n << " columns";
+  for (auto [source, offset, row, column] : llvm::zip_equal(getSources(), getOffsets(), getRowStrides(), getColumnStrides())) {
+    bool known = source >= 0 && source < static_cast<int64_t>(getInputs().size());
+    auto from = known ? cast<RankedTensorType>(getInputs()[source].getType()) : RankedTensorType();
+    auto rows = scaled(type.getDimSize(2) - 1, row), columns = scaled(n - 1, column);
+    if (!known || !from.hasStaticShape() || !rows || !columns || offset < 0 || offset >= from.getNumElements() - *rows - *columns)
+      return emitOpError("C3: a matrix of operand ") << source << " is not inside it";
+  }
+  return success();
+}
+
 LogicalResult ScatterOp::verify() {
   RankedTensorType input = getInput().getType(), indices = getIndices().getType(), updates = getUpdates().getType();
   if (indices.getRank() != 2 || indices.isDynamicDim(1))

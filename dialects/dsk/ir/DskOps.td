@@ -28,12 +28,22 @@ class Dsk_Enum<string name, list<string> cases> : I32EnumAttr<name, "", !foreach
   let genSpecializedAttr = 0;
 }
 class Dsk_EnumAttr<EnumAttrInfo e, string mnemonic> : EnumAttr<Dsk_Dialect, e, mnemonic>;
+// One that stands in an attribute dictionary: `activation = #dsk.activation<silu>`.
+class Dsk_DictEnumAttr<EnumAttrInfo e, string mnemonic> : Dsk_EnumAttr<e, mnemonic> {
+  let assemblyFormat = "`<` $value `>`";
+}
 def Dsk_PoolKind : Dsk_Enum<"PoolKind", ["max", "avg"]>;
 def Dsk_PoolKindAttr : Dsk_EnumAttr<Dsk_PoolKind, "pool_kind">;
 def Dsk_ScanKind : Dsk_Enum<"ScanKind", ["sum", "prod"]>;
 def Dsk_ScanKindAttr : Dsk_EnumAttr<Dsk_ScanKind, "scan_kind">;
 def Dsk_ScatterKind : Dsk_Enum<"ScatterKind", ["set", "add", "mul", "max", "min"]>;
 def Dsk_ScatterKindAttr : Dsk_EnumAttr<Dsk_ScatterKind, "scatter_kind">;
+def Dsk_ScoreKind : Dsk_Enum<"ScoreKind", ["none", "softmax", "sigmoid"]>;
+def Dsk_ScoreKindAttr : Dsk_DictEnumAttr<Dsk_ScoreKind, "score_kind">;
+def Dsk_BalanceKind : Dsk_Enum<"BalanceKind", ["none", "select_by_load", "mix_by_load", "bias"]>;
+def Dsk_BalanceKindAttr : Dsk_DictEnumAttr<Dsk_BalanceKind, "balance_kind">;
+def Dsk_Activation : Dsk_Enum<"Activation", ["identity", "relu", "silu", "gelu", "gelu_tanh"]>;
+def Dsk_ActivationAttr : Dsk_DictEnumAttr<Dsk_Activation, "activation">;
 def Dsk_FailCode : Dsk_Enum<"FailCode", ["ok", "shape", "index", "memory", "value"]>;
 def Dsk_FailCodeAttr : Dsk_EnumAttr<Dsk_FailCode, "fail_code">;
 
@@ -137,6 +147,60 @@ def Dsk_AttentionOp : Dsk_Op<"attention"> {
                        DenseI64ArrayAttr:$q_layout, DenseI64ArrayAttr:$k_layout, DenseI64ArrayAttr:$v_layout, DenseI64ArrayAttr:$out_layout);
   let results = (outs Dsk_F32Tensor:$result);
   let assemblyFormat = "$q `,` $k `,` $v (`mask` $mask^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Dsk_RouteOp : Dsk_Op<"route", [Pure, AttrSizedOperandSegments]> {
+  let summary = "Chooses k of E experts per token and sorts the routed rows by expert: as ds.route, in f32.";
+  let arguments = (ins Dsk_F32Tensor:$scores, Optional<Dsk_F32Tensor>:$mixing, Optional<Dsk_F32Tensor>:$bias, Optional<Dsk_F32Tensor>:$load, I64Attr:$k,
+                       Dsk_ScoreKindAttr:$score, UnitAttr:$normalize, F64Attr:$epsilon, F64Attr:$scale, I64Attr:$groups, I64Attr:$top_groups,
+                       I64Attr:$group_best, Dsk_BalanceKindAttr:$balance, F64Attr:$rate);
+  let results = (outs Dsk_F32Tensor:$weights, Dsk_Tensor:$experts, Dsk_Tensor:$permutation, Dsk_Tensor:$offsets, Optional<Dsk_F32Tensor>:$new_load);
+  let assemblyFormat = "$scores (`mixing` $mixing^)? (`bias` $bias^)? (`load` $load^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def Dsk_GroupedMatmulOp : Dsk_Op<"grouped_matmul"> {
+  let summary = "One product per expert, each over its segment of routed rows, f32.";
+  let description = [{
+    `permutation` [S] orders the routed rows by expert; expert e has the positions offsets[e] .. offsets[e + 1] - 1. `panels` is [E, P, K, 16]: per
+    expert the packed matrix [K, N] of `packed_n` = N columns.
+
+    * Without `scale` rows are gathered: position i of the result [S, N] is activation(input[permutation[i] / slots] panels[e]), input [T, K], S = T * slots.
+      With `gated` the panels alternate, gate and up: activation(x gate) * (x up), P = 2 ceil(N / 16).
+    * With `scale` [T, slots] they are scattered: row r = permutation[i] of the result [S, N] is scale[r] * (input[i] panels[e]), input [S, K].
+
+    The run fails unless offsets and permutation are those of a route: each row once. With `row_flops`, the run counts rows per expert, and so many
+    operations per row.
+    C1: ranks. C2: the panels hold N columns. C3: K, E + 1 and slots agree. C4: what scatters has neither gate nor activation.
+    ```mlir
+    %h = dsk.grouped_matmul %x, %p, %o, %gu {packed_n = 24 : i64, slots = 2 : i64, gated, activation = #dsk.activation<silu>}
+       : (tensor<?x8xf32>, tensor<?xi64>, tensor<5xi64>, tensor<4x4x8x16xf32>) -> tensor<?x24xf32>
+    %y = dsk.grouped_matmul %h, %p, %o, %d scale %w {packed_n = 8 : i64, slots = 2 : i64, activation = #dsk.activation<identity>}
+       : (tensor<?x24xf32>, tensor<?xi64>, tensor<5xi64>, tensor<4x1x24x16xf32>, tensor<?x2xf32>) -> tensor<?x8xf32>
+    ```
+  }];
+  let arguments = (ins Dsk_F32Tensor:$input, Dsk_Tensor:$permutation, Dsk_Tensor:$offsets, Dsk_F32Tensor:$panels, Optional<Dsk_F32Tensor>:$scale,
+                       I64Attr:$packed_n, I64Attr:$slots, UnitAttr:$gated, Dsk_ActivationAttr:$activation, OptionalAttr<I64Attr>:$row_flops);
+  let results = (outs Dsk_F32Tensor:$result);
+  let assemblyFormat = "$input `,` $permutation `,` $offsets `,` $panels (`scale` $scale^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Dsk_PackPanelsOp : Dsk_Op<"pack_panels"> {
+  let summary = "Strided matrices of several tensors, f32, as panels of 16 columns: what dsk.grouped_matmul multiplies by.";
+  let description = [{
+    Matrix m is [K, N]: its element (i, j) is that of operand sources[m] at offsets[m] + i row_strides[m] + j column_strides[m], in row-major order. The
+    result [E, ceil(N / 16), K, 16] has matrix e at [e], zeros behind column N. With `pairs` it is [E, 2 ceil(N / 16), K, 16], the panels of matrices 2 e
+    and 2 e + 1 alternate. C1: a number per matrix in each list. C2: the result has room for them. C3: operands have known shapes, and hold the matrices.
+    ```mlir
+    %p = dsk.pack_panels %w {columns = 20 : i64, sources = array<i64: 0, 0>, offsets = array<i64: 0, 160>, row_strides = array<i64: 1, 1>,
+                             column_strides = array<i64: 8, 8>} : (tensor<2x20x8xf32>) -> tensor<2x2x8x16xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<Dsk_F32Tensor>:$inputs, I64Attr:$columns, UnitAttr:$pairs, DenseI64ArrayAttr:$sources, DenseI64ArrayAttr:$offsets,
+                       DenseI64ArrayAttr:$row_strides, DenseI64ArrayAttr:$column_strides);
+  let results = (outs Dsk_F32Tensor:$result);
+  let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

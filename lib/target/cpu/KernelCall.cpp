@@ -150,6 +150,8 @@ LogicalResult mlir::ds::lowerKernelGroup(CpuModule &cpu, func::FuncOp group, Ope
     return lowerMatmulGroup(k);
   if (isa<dsk::ConvOp, dsk::DepthwiseConvOp>(kernel))
     return lowerConvGroup(k);
+  if (isa<dsk::RouteOp, dsk::GroupedMatmulOp, dsk::PackPanelsOp>(kernel))
+    return lowerRoutingGroup(k);
   if (isa<dsk::AttentionOp>(kernel))
     return lowerAttentionGroup(k);
   return lowerDataGroup(k);

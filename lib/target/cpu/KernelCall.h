@@ -44,6 +44,7 @@ private:
 LogicalResult lowerMatmulGroup(KernelGroup &k);
 LogicalResult lowerConvGroup(KernelGroup &k);
 LogicalResult lowerAttentionGroup(KernelGroup &k);
+LogicalResult lowerRoutingGroup(KernelGroup &k); // routing and the products of experts
 LogicalResult lowerDataGroup(KernelGroup &k); // pooling, selection, scans, scatters, counting
 
 } // namespace mlir::ds

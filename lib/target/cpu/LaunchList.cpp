@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -65,6 +66,8 @@ private:
             return op.emitError("a group holds two kernel ops");
           kernel = &op;
         }
+      if (isa_and_nonnull<dsk::GroupedMatmulOp>(kernel))
+        named.insert(group.getName());
       LogicalResult lowered = kernel                    ? lowerKernelGroup(cpu, group, kernel)
                               : isTransposeGroup(group) ? lowerTransposeGroup(cpu, group)
                                                         : lowerLoopGroup(cpu, group);
@@ -447,6 +450,8 @@ private:
     }
     llvm::append_range(operands, sizes);
     llvm::append_range(operands, scalars);
+    if (named.contains(call.getCallee()))
+      cpu.storeField(side.b, call.getLoc(), cpu.constantI32(side.b, call.getLoc(), cpu.node(call.getLoc())), side.exec, 16);
     auto lowered = func::CallOp::create(side.b, call.getLoc(), target, operands);
     for (auto [from, to] : llvm::zip_equal(call.getResults().drop_front(tensorResults(call)), lowered.getResults()))
       side.map.map(from, to);
@@ -458,6 +463,7 @@ private:
   Side planSide, runSide;
   ImageInfo info;
   bool isWeights = false;
+  llvm::StringSet<> named; // groups whose kernels ask for the node of the launch
   SmallVector<uint32_t> inputDimBase;
   SmallVector<Value> outputs;
   DenseMap<Value, uint32_t> rawIndex;

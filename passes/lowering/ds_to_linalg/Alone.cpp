@@ -87,12 +87,49 @@ static LogicalResult lowerNonZero(Lowering &l, NonZeroOp op) {
   return success();
 }
 
+static LogicalResult lowerRoute(Lowering &l, RouteOp op) {
+  SmallVector<Value> operands;
+  for (Value v : op->getOperands()) {
+    if (!elementOf(v).isF32())
+      return failure();
+    operands.push_back(l.get(v));
+  }
+  SmallVector<Type> elements = llvm::map_to_vector(op->getResults(), [&](Value v) { return elementOf(v); });
+  SmallVector<Dims> dims = llvm::map_to_vector(op->getResults(), [&](Value v) { return l.dims(v); });
+  SmallVector<Value> results = l.callGroup("route", operands, elements, dims, [&](ImplicitLocOpBuilder &b, ValueRange args, TypeRange types) {
+    auto next = args.begin();
+    auto given = [&](Value v) { return v ? *next++ : Value(); };
+    Value scores = given(op.getScores()), mixing = given(op.getMixing()), bias = given(op.getBias()), load = given(op.getLoad());
+    auto score = dsk::ScoreKindAttr::get(b.getContext(), *dsk::symbolizeScoreKind(stringifyScoreKind(op.getScore())));
+    auto balance = dsk::BalanceKindAttr::get(b.getContext(), *dsk::symbolizeBalanceKind(stringifyBalanceKind(op.getBalance())));
+    Type loadType = types.size() > 4 ? types[4] : Type();
+    auto route = dsk::RouteOp::create(b, types[0], types[1], types[2], types[3], loadType, scores, mixing, bias, load, op.getKAttr(), score,
+                                      op.getNormalizeAttr(), op.getEpsilonAttr(), op.getScaleAttr(), op.getGroupsAttr(), op.getTopGroupsAttr(),
+                                      op.getGroupBestAttr(), balance, op.getRateAttr());
+    return llvm::to_vector_of<Value>(route->getResults());
+  });
+  for (auto [result, lowered] : llvm::zip_equal(op->getResults(), results))
+    l.set(result, lowered);
+  return success();
+}
+
+void mlir::ds::lowerKernel(Lowering &l, Operation *op, StringRef word) {
+  SmallVector<Value> operands = llvm::map_to_vector(op->getOperands(), [&](Value v) { return l.get(v); });
+  Value result = op->getResult(0);
+  l.set(result, l.callGroup(word, operands, elementOf(result), l.dims(result), [&](ImplicitLocOpBuilder &b, ValueRange args, TypeRange types) {
+    OperationState state(op->getLoc(), op->getName(), args, types, op->getAttrs());
+    state.propertiesAttr = op->getPropertiesAsAttribute();
+    return SmallVector<Value>{b.create(state)->getResult(0)};
+  })[0]);
+}
+
 LogicalResult mlir::ds::lowerAlone(Lowering &l, Operation *op) {
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](AttentionOp o) { return lowerAttention(l, o); })
       .Case([&](PoolOp o) { return lowerPool(l, o); })
       .Case([&](ScanOp o) { return lowerScan(l, o); })
       .Case([&](TopKOp o) { return lowerTopK(l, o); })
+      .Case([&](RouteOp o) { return lowerRoute(l, o); })
       .Case([&](NonZeroOp o) { return lowerNonZero(l, o); })
       .Default([](Operation *) { return failure(); });
 }

@@ -111,5 +111,7 @@ LogicalResult lowerLinear(Lowering &l, Operation *op);
 LogicalResult lowerWindow(Lowering &l, Operation *op);
 LogicalResult lowerResize(Lowering &l, Operation *op);
 LogicalResult lowerAlone(Lowering &l, Operation *op);
+// A kernel op that stands alone, to a call of a group that holds it.
+void lowerKernel(Lowering &l, Operation *op, StringRef word);
 
 } // namespace mlir::ds

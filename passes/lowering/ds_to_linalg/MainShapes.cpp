@@ -234,6 +234,8 @@ Dims mlir::ds::kernelDims(Operation *op, ShapeContext &shapes) {
     out[3] = shapes.constant(conv.getType().getDimSize(3));
     return out;
   }
+  if (auto grouped = dyn_cast<dsk::GroupedMatmulOp>(op))
+    return {shapes.dims(grouped.getPermutation())[0], shapes.constant(grouped.getPackedN())};
   if (auto conv = dyn_cast<dsk::DepthwiseConvOp>(op))
     return windowDims(conv, shapes);
   return {};

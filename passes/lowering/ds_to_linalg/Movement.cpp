@@ -51,26 +51,23 @@ static void lowerSlice(Lowering &l, SliceOp op) {
   }));
 }
 
-// The element at `at` (along `axis` from the start of operand `first` on), found operand by operand.
-static Value readConcat(ImplicitLocOpBuilder &b, ArrayRef<Value> inputs, ArrayRef<Value> ends, SmallVector<Value> at, int64_t axis) {
-  auto read = [&](OpBuilder &nested, Value start) {
-    SmallVector<Value> own = at;
+// The element at `at`, found by halving the operands; the first one starts at `start` along `axis` (null: at 0).
+static Value readConcat(ImplicitLocOpBuilder &b, ArrayRef<Value> inputs, ArrayRef<Value> ends, Value start, SmallVector<Value> at, int64_t axis) {
+  if (inputs.size() == 1) {
     if (start)
-      own[axis] = arith::SubIOp::create(nested, b.getLoc(), at[axis], start);
-    return tensor::ExtractOp::create(nested, b.getLoc(), inputs.front(), own).getResult();
+      at[axis] = arith::SubIOp::create(b, at[axis], start);
+    return tensor::ExtractOp::create(b, inputs.front(), at);
+  }
+  size_t half = inputs.size() / 2;
+  Value middle = ends[half - 1], here = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, at[axis], middle);
+  auto read = [&](ArrayRef<Value> from, ArrayRef<Value> to, Value first) {
+    return [&, from, to, first](OpBuilder &nested, Location loc) {
+      ImplicitLocOpBuilder inner(loc, nested);
+      scf::YieldOp::create(inner, readConcat(inner, from, to, first, at, axis));
+    };
   };
-  Value start = ends.size() == inputs.size() ? Value() : ends.front();
-  if (inputs.size() == 1)
-    return read(b, start);
-  Value end = start ? ends[1] : ends[0];
-  Value here = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, at[axis], end);
-  auto branch = scf::IfOp::create(
-      b, here, [&](OpBuilder &nested, Location loc) { scf::YieldOp::create(nested, loc, read(nested, start)); },
-      [&](OpBuilder &nested, Location loc) {
-        ImplicitLocOpBuilder inner(loc, nested);
-        scf::YieldOp::create(inner, readConcat(inner, inputs.drop_front(), start ? ends.drop_front() : ends, at, axis));
-      });
-  return branch.getResult(0);
+  return scf::IfOp::create(b, here, read(inputs.take_front(half), ends.take_front(half), start), read(inputs.drop_front(half), ends.drop_front(half), middle))
+      .getResult(0);
 }
 
 static void lowerConcat(Lowering &l, ConcatOp op) {
@@ -87,7 +84,7 @@ static void lowerConcat(Lowering &l, ConcatOp op) {
     SmallVector<Value> at;
     for (size_t i = 0; i < dims.size(); ++i)
       at.push_back(l.linalgIndex(b, i));
-    return readConcat(b, inputs, ends, at, axis);
+    return readConcat(b, inputs, ends, Value(), at, axis);
   }));
 }
 

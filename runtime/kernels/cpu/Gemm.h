@@ -19,6 +19,7 @@ struct Gemm {
   dsk_epilogue epilogue;
   void *closure;
   int64_t epilogueBatch, epilogueCols; // what a step of b adds to the epilogue's b and j0
+  int64_t columnUnit = kPanel;         // columns of B come to the epilogue in multiples of it, the last excepted
 };
 
 // How C is cut: tasks are batch x mBlocks x nBlocks.
@@ -77,16 +78,16 @@ struct GemmTask {
   int64_t ldc;
 
   // The part of row tiles x [j, j+cols) that one K block adds; the epilogue runs when it was the last.
-  // `ahead` are the packed columns that come next; the first four tiles read them ahead, in quarters.
+  // `ahead` are the packed columns that come next; the first tiles read them ahead, a panel each.
   void strip(int64_t j, int64_t cols, int64_t k0, int64_t depth, BView view, BView ahead) const {
     bool last = k0 + depth == g.k;
     for (int64_t t = tile0; t < tile1; ++t) {
       int64_t row = evenPart(g.m, blocking.rowTiles, t), rows = evenPart(g.m, blocking.rowTiles, t + 1) - row;
       // With a single K block C is never read again: one buffer that stays in L1 serves all tiles.
       float *out = blocking.kBlocks == 1 ? c : c + (row - i0) * ldc + (j - j0);
-      int64_t quarter = min(3, t - tile0);
-      const float *next = ahead.b + quarter / 2 * ahead.panel + quarter % 2 * (depth / 2 * kPanel);
       for (int64_t jj = 0; jj < cols; jj += kTileCols) {
+        int64_t panel = min(max(2, cols / kPanel) - 1, (t - tile0) * (cols / kTileCols) + jj / kTileCols);
+        const float *next = ahead.b + panel * ahead.panel;
         BView part = {view.b + jj / kPanel * view.panel, view.panel, view.row};
         tile(rows, ceilDiv(min(kTileCols, cols - jj), kPanel), depth, aBlock + (row - i0) * kBlockLd, part, out + jj,
              ldc, k0 != 0, next);
@@ -102,7 +103,7 @@ struct GemmTask {
       g.packA(g.aSource, aBlock, b, i0, i1 - i0, k0, depth);
       if (!g.bPacked)
         packPanels(bBlock, g.b + b * g.bBatch + k0 * g.bRow + j0 * g.bCol, g.bRow, g.bCol, depth, j1 - j0);
-      int64_t width = kTileCols * stripTiles(depth);
+      int64_t width = ceilDiv(kTileCols * stripTiles(depth), g.columnUnit) * g.columnUnit;
       for (int64_t j = j0; j < j1; j += width)
         strip(j, min(width, j1 - j), k0, depth, columns(j, k0, depth),
               j + width < j1 ? columns(j + width, k0, depth) : columns(j0, k0 + depth, depth));

@@ -1,18 +1,10 @@
 // dsk_matmul_f32: few rows stream B once, more rows go through the blocked product.
 #include "runtime/kernels/cpu/Direct.h"
+#include "runtime/kernels/cpu/FewRows.h"
 #include "runtime/kernels/cpu/Gemm.h"
 
 namespace dsk {
 namespace {
-
-#if defined(__AVX512F__)
-constexpr int kFewRows = 7; // x 4 panels = 28 accumulators
-constexpr int wideFor(int) { return 4; }
-#else
-constexpr int kFewRows = 3; // x 2 panels = 12 accumulators
-constexpr int wideFor(int m) { return m == 1 ? 4 : 2; }
-#endif
-constexpr int64_t kWide = wideFor(1); // panels of one step of work
 
 struct FewRowsJob {
   ds_exec *exec;
@@ -21,33 +13,6 @@ struct FewRowsJob {
   void *closure;
   int64_t steps; // per batch
 };
-
-typedef void (*FewRowsFn)(int64_t depth, const float *a, int64_t lda, const float *b, int64_t bPanel, int64_t bRow,
-                          float *c);
-
-template <int M, int Panels>
-__attribute__((noinline)) void fewRows(int64_t depth, const float *a, int64_t lda, const float *b, int64_t bPanel,
-                                       int64_t bRow, float *c) {
-  microKernel<M, Panels>(depth, a, AnyRows{lda}, {b, bPanel, bRow}, b, c, kWide * kPanel, false);
-}
-
-template <int M> void fewRowsPanels(int64_t panels, int64_t depth, const float *a, int64_t lda, BView b, float *c) {
-  constexpr int wide = wideFor(M);
-  while (panels > 0) {
-    int64_t step = panels >= wide ? wide : panels >= 2 ? 2 : 1;
-    FewRowsFn fn = step == wide ? fewRows<M, wide> : step == 2 ? fewRows<M, 2> : fewRows<M, 1>;
-    fn(depth, a, lda, b.b, b.panel, b.row, c);
-    panels -= step;
-    b.b += step * b.panel;
-    c += step * kPanel;
-  }
-}
-
-template <size_t... M>
-DSK_INLINE void fewRowsSwitch(std::index_sequence<M...>, int64_t m, int64_t panels, int64_t depth, const float *a,
-                              int64_t lda, BView b, float *c) {
-  (void)((m == M + 1 && (fewRowsPanels<M + 1>(panels, depth, a, lda, b, c), true)) || ...);
-}
 
 void fewRowsTasks(void *closure, int64_t begin, int64_t end, int32_t worker) {
   const FewRowsJob &job = *static_cast<FewRowsJob *>(closure);

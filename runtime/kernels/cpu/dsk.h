@@ -55,6 +55,51 @@ typedef struct dsk_attention_args {
 } dsk_attention_args;
 void dsk_attention_f32(ds_exec *, const dsk_attention_args *);
 
+enum { DSK_SCORE_NONE = 0, DSK_SCORE_SOFTMAX = 1, DSK_SCORE_SIGMOID = 2 };
+enum { DSK_BALANCE_NONE = 0, DSK_BALANCE_SELECT = 1, DSK_BALANCE_MIX = 2, DSK_BALANCE_BIAS = 3 };
+
+// Routing (ds.route has the formulas): scores, mixing [tokens, experts], bias, load [experts] -> weights, chosen [tokens, k],
+// permutation [tokens * k], offsets [experts + 1], new_load [experts]. mixing, bias, load and new_load may be NULL; load is not if
+// balance says so, and then new_load is neither. That the numbers fit (k experts may be chosen, ...) is the caller's duty.
+typedef struct dsk_route_args {
+  const float *scores, *mixing, *bias, *load;
+  float *weights;
+  int64_t *chosen, *permutation, *offsets;
+  float *new_load;
+  int64_t tokens, experts, k, groups, top_groups, group_best;
+  double epsilon, scale, rate;
+  int32_t score, balance, normalize;
+} dsk_route_args;
+void dsk_route_f32(ds_exec *, const dsk_route_args *);
+
+enum { DSK_ACT_IDENTITY = 0, DSK_ACT_RELU = 1, DSK_ACT_SILU = 2, DSK_ACT_GELU = 3, DSK_ACT_GELU_TANH = 4 };
+
+// One product per expert over its segment of routed rows; permutation [rows] and offsets [experts + 1] as above, rows = tokens * slots.
+// panels: per expert, K * 16 * (number of panels) apart, the matrix [k, n] in panels of 16 columns.
+// scale == NULL: out[i, :] = activation(x[permutation[i] / slots, :] B_e), x [tokens, k]; gated: panels alternate, gate and up, and
+// out[i, :] = activation(x G_e) * (x U_e). Else scatters: out[r, :] = scale[r] * (x[i, :] B_e), r = permutation[i], x [rows, k].
+// A permutation or offsets that are not those of a route fail the run (DS_E_VALUE, at exec->node). row_flops > 0: the run records
+// the load of the experts, and that many operations per row, at exec->node.
+typedef struct dsk_grouped_matmul_args {
+  const float *x, *panels, *scale;
+  const int64_t *permutation, *offsets;
+  float *out;
+  int64_t rows, experts, slots, k, n, row_flops;
+  int32_t gated, activation;
+} dsk_grouped_matmul_args;
+void dsk_grouped_matmul_f32(ds_exec *, const dsk_grouped_matmul_args *);
+
+// Packs `matrices` strided matrices [k, n]: element (i, j) of matrix m is sources[which[m]][offsets[m] + i * rows[m] + j * columns[m]]. It goes to
+// out + m * ceil(n / 16) * 16 * k, in panels; with pairs, the panels of matrices 2e and 2e + 1 alternate. Sources may have any alignment.
+typedef struct dsk_pack_panels_args {
+  const float *const *sources;
+  float *out;
+  const int64_t *which, *offsets, *rows, *columns; // [matrices]
+  int64_t matrices, k, n;
+  int32_t pairs;
+} dsk_pack_panels_args;
+void dsk_pack_panels_f32(ds_exec *, const dsk_pack_panels_args *);
+
 // Pooling, channels last: x[n,h,wd,c] -> out[n,oh,ow,c]. maximum: padding never wins (a window of padding alone gives
 // -inf). Else the average over the elements inside the image, or, if count_include_pad, over all window positions
 // inside the padded image (so pad_bottom and pad_right matter only then).

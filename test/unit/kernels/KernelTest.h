@@ -43,7 +43,8 @@ template <typename Fn> Fn *kernel(const std::string &isa, const char *name) {
 // as asked for, so that an address sanitizer sees every access beyond it.
 class FakeExec : public ds_exec {
 public:
-  explicit FakeExec(int32_t threads) : ds_exec{&table, threads, DS_OK}, memory(threads) {}
+  explicit FakeExec(int32_t threads) : ds_exec{&table, threads, DS_OK, 7, 0}, memory(threads) {}
+  int64_t recordedTokens = 0, recordedFlops = 0; // by the kernels that count
 
 private:
   struct Free {
@@ -69,7 +70,12 @@ private:
   }
   static void *alloc(ds_exec *, uint64_t) { return nullptr; }
   static void fail(ds_exec *e, int32_t code, int32_t, int64_t, int64_t) { e->status = code; }
-  inline static const ds_services table = {parallelFor, scratch, alloc, fail};
+  static void record(ds_exec *e, int32_t node, const int64_t *offsets, int64_t experts, int64_t tokens, int64_t rowFlops) {
+    EXPECT_EQ(node, e->node);
+    self(e).recordedTokens += tokens;
+    self(e).recordedFlops += offsets[experts] * rowFlops;
+  }
+  inline static const ds_services table = {parallelFor, scratch, alloc, fail, record};
   std::vector<std::unique_ptr<void, Free>> memory;
 };
 

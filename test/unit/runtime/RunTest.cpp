@@ -136,6 +136,36 @@ TEST(Run, FailureInALoopOrInThePlan) {
   EXPECT_STREQ(ds_last_error(), "node 'first' (Sum): sizes 13 and 12 do not fit together");
 }
 
+TEST(Run, CountsExperts) {
+  Session s = session(open(packModel("experts")));
+  EXPECT_EQ(ds_session_expert_sites(s.get()), 0u);
+  auto run = [&](std::vector<float> x) {
+    ds_tensor in = tensor(DS_F32, {int64_t(x.size())}, x), out = {};
+    ASSERT_EQ(ds_session_run(s.get(), &in, 1, &out, 1), DS_SUCCESS) << ds_last_error();
+  };
+  run({0, 0, 0, 1, 3, 3});
+  run({0, 1});
+  ASSERT_EQ(ds_session_expert_sites(s.get()), 2u);
+  ds_expert_counters c;
+  uint64_t rows[5] = {9, 9, 9, 9, 9};
+  ASSERT_EQ(ds_session_expert_counters(s.get(), 0, &c, rows, 5), DS_SUCCESS);
+  EXPECT_STREQ(c.node, "node 'pick_1' (Gather)");
+  EXPECT_EQ(std::vector<uint64_t>(rows, rows + 5), (std::vector<uint64_t>{4, 2, 0, 2, 9}));
+  EXPECT_EQ(std::vector<uint64_t>({c.experts, c.runs, c.tokens, c.rows, c.min_rows, c.max_rows, c.flops, c.dense_flops}),
+            std::vector<uint64_t>({4, 2, 8, 8, 0, 4, 80, 320}));
+  EXPECT_NEAR(c.balance, std::sqrt(2.0) / 2, 1e-12);
+  EXPECT_NEAR(c.max_violation, 1, 1e-12);
+  EXPECT_NEAR(c.entropy, 0.75, 1e-12);
+  ASSERT_EQ(ds_session_expert_counters(s.get(), 1, &c, nullptr, 0), DS_SUCCESS);
+  EXPECT_EQ(c.experts, 1u);
+  EXPECT_EQ(c.entropy, 1);
+  EXPECT_EQ(ds_session_expert_counters(s.get(), 2, &c, nullptr, 0), DS_ERR_ARGUMENT);
+  ds_session_reset_counters(s.get());
+  ASSERT_EQ(ds_session_expert_counters(s.get(), 0, &c, rows, 4), DS_SUCCESS);
+  EXPECT_EQ(c.runs + c.rows + c.max_rows + c.flops + rows[0], 0u);
+  EXPECT_EQ(c.balance, 0);
+}
+
 TEST(Run, ManySessionsOfManyModelsAtOnce) {
   Model models[] = {open(packModel("rowsum")), open(packModel("add"))};
   std::atomic<int> wrong{0};

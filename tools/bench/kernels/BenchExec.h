@@ -28,7 +28,7 @@ inline void *hugeAlloc(size_t bytes) {
 
 class BenchExec : public ds_exec {
 public:
-  explicit BenchExec(int32_t threads) : ds_exec{&table, threads, DS_OK}, memory(threads), spent(threads) {
+  explicit BenchExec(int32_t threads) : ds_exec{&table, threads, DS_OK, -1, 0}, memory(threads), spent(threads) {
     for (int32_t w = 1; w < threads; ++w)
       pool.emplace_back([this, w] { work(w); });
   }
@@ -49,11 +49,11 @@ private:
   };
   static BenchExec &self(ds_exec *e) { return *static_cast<BenchExec *>(e); }
 
+  // Chunks are claimed one by one, as the runtime's pool lets the quicker threads do.
   void chunk(int32_t worker) {
-    int64_t begin = count * worker / parts, end = count * (worker + 1) / parts;
     double start = cpuTime();
-    if (begin < end)
-      body(closure, begin, end, worker);
+    for (int64_t c; (c = next.fetch_add(1, std::memory_order_relaxed)) < parts;)
+      body(closure, count * c / parts, count * (c + 1) / parts, worker);
     spent[worker] = cpuTime() - start;
   }
   void work(int32_t worker) {
@@ -63,16 +63,16 @@ private:
       ++seen;
       if (stop)
         return;
-      if (worker < parts)
-        chunk(worker);
+      chunk(worker);
       done.fetch_add(1, std::memory_order_release);
     }
   }
   static void parallelFor(ds_exec *exec, ds_body_fn body, void *closure, int64_t count, int64_t grain) {
     BenchExec &e = self(exec);
-    int64_t parts = std::min<int64_t>(e.threads, count / grain);
-    if (parts <= 1)
+    int64_t parts = std::min<int64_t>(8 * e.threads, count / grain);
+    if (parts <= 1 || e.threads == 1)
       return count ? body(closure, 0, count, 0) : void();
+    e.next.store(0, std::memory_order_relaxed);
     e.body = body, e.closure = closure, e.count = count, e.parts = parts;
     e.done.store(1, std::memory_order_relaxed);
     e.round.fetch_add(1, std::memory_order_release);
@@ -80,7 +80,7 @@ private:
     double waiting = cpuTime();
     while (e.done.load(std::memory_order_acquire) < e.threads)
       __builtin_ia32_pause();
-    double longest = *std::max_element(e.spent.begin(), e.spent.begin() + parts);
+    double longest = *std::max_element(e.spent.begin(), e.spent.end());
     e.correction += longest - e.spent[0] - (cpuTime() - waiting);
   }
   static void *scratch(ds_exec *exec, int32_t worker, uint64_t bytes) {
@@ -93,7 +93,8 @@ private:
   }
   static void *alloc(ds_exec *, uint64_t) { return nullptr; }
   static void fail(ds_exec *e, int32_t code, int32_t, int64_t, int64_t) { e->status = code; }
-  inline static const ds_services table = {parallelFor, scratch, alloc, fail};
+  static void record(ds_exec *, int32_t, const int64_t *, int64_t, int64_t, int64_t) {}
+  inline static const ds_services table = {parallelFor, scratch, alloc, fail, record};
 
   std::vector<Memory> memory;
   std::vector<double> spent; // in the current loop, per worker
@@ -101,6 +102,7 @@ private:
   std::vector<std::thread> pool;
   std::atomic<int64_t> round{0};
   std::atomic<int32_t> done{0};
+  std::atomic<int64_t> next{0};
   std::atomic<bool> stop{false};
   ds_body_fn body = nullptr;
   void *closure = nullptr;
