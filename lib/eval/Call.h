@@ -101,7 +101,8 @@ LogicalResult pool(Call &call, const Pooling &pooling);
 struct Attention {
   Tensor q, k, v, mask; // no mask: no element type
   double scale;
-  bool causal;
+  std::optional<int64_t> left, right; // keys before and behind the query's own that are not excluded
+  double excluded;
   ArrayRef<int64_t> qLayout, kLayout, vLayout, outLayout;
 };
 LogicalResult attend(Call &call, const Attention &attention);

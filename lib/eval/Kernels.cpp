@@ -142,8 +142,8 @@ LogicalResult evalPool(dsk::PoolOp op, Call &call) {
 
 LogicalResult evalAttention(dsk::AttentionOp op, Call &call) {
   return attend(call, {call.operands[0], call.operands[1], call.operands[2], op.getMask() ? call.operands[3] : Tensor(),
-                       op.getScale().convertToDouble(), op.getCausal(), op.getQLayout(), op.getKLayout(),
-                       op.getVLayout(), op.getOutLayout()});
+                       op.getScale().convertToDouble(), op.getLeft(), op.getRight(), op.getExcluded().convertToDouble(),
+                       op.getQLayout(), op.getKLayout(), op.getVLayout(), op.getOutLayout()});
 }
 
 LogicalResult evalTopK(dsk::TopKOp op, Call &call) {

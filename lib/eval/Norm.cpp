@@ -63,9 +63,10 @@ LogicalResult evalNorm(NormOp op, Call &call) {
 LogicalResult evalAttention(AttentionOp op, Call &call) {
   if (failed(call.inferredShape())) // checks the operands
     return failure();
+  std::optional<int64_t> right = op.getCausal() ? 0 : op.getWindowRight();
   return attend(call, {call[op.getQ()], call[op.getK()], call[op.getV()], op.getMask() ? call[op.getMask()] : Tensor(),
-                       op.getScale().convertToDouble(), op.getCausal(), op.getQLayout(), op.getKLayout(),
-                       op.getVLayout(), op.getOutLayout()});
+                       op.getScale().convertToDouble(), op.getWindowLeft(), right, op.getExcluded().convertToDouble(),
+                       op.getQLayout(), op.getKLayout(), op.getVLayout(), op.getOutLayout()});
 }
 
 LogicalResult evalRope(RopeOp op, Call &call) {
@@ -102,8 +103,9 @@ static std::vector<double> headWeights(const Attention &op, ArrayRef<int64_t> si
     for (int64_t j = 0; j < t; ++j) {
       double &score = scores[i * t + j];
       score = score * op.scale + (mask ? mask[i * t + j] : 0);
-      if (op.causal && j > i + t - s)
-        score = -INFINITY;
+      int64_t before = i + t - s - j; // how far behind the key the query stands
+      if ((op.left && before > *op.left) || (op.right && -before > *op.right))
+        score = op.excluded;
     }
     softmaxRow(scores.data() + i * t, t, 1, false);
   }

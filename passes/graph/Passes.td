@@ -149,6 +149,34 @@ def RaiseAttention : Pass<"ds-graph-raise-attention", "ModuleOp"> {
   }];
 }
 
+def RaiseAttentionMasks : Pass<"ds-graph-raise-attention-masks", "ModuleOp"> {
+  let summary = "Causal and sliding-window masks become attributes of ds.attention.";
+  let description = [{
+    Conditions that compare positions growing along queries and keys (`ds.iota`, sizes, constants, what moves them about), constant
+    masks, and their conjunctions are proved to be a band around the diagonal; then the attention need not compute what lies
+    outside. Other conditions, as those of padding, stay as a mask that is added, of the size that they have.
+
+    Queries to which nothing is left keep their meaning: with a number such as -3.4e38 for minus infinity, their weights are equal.
+    Masks of larger numbers than -1e30 are left alone. Scores that are not finite, or beyond 1e20, count as excluded all the same.
+
+    ```mlir
+    %s = ds.iota [%n] : tensor<?xi64>
+    %q = ds.reshape %s to [%n, 1] : (tensor<?xi64>) -> tensor<?x1xi64>
+    %0 = ds.less_equal %s, %q : (tensor<?xi64>, tensor<?x1xi64>) -> tensor<?x?xi1>
+    %1 = ds.and %0, %padding : (tensor<?x?xi1>, tensor<?x1x1x?xi1>) -> tensor<?x1x?x?xi1>
+    %m = ds.select %1, %zero, %low : (tensor<?x1x?x?xi1>, tensor<f32>, tensor<f32>) -> tensor<?x1x?x?xf32>
+    %2 = ds.attention %x, %x, %x mask %m {scale = 1.0 : f64}
+       : (tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x1x?x?xf32>) -> tensor<?x2x?x8xf32>
+    ```
+    becomes
+    ```mlir
+    %m = ds.select %padding, %zero, %low : (tensor<?x1x1x?xi1>, tensor<f32>, tensor<f32>) -> tensor<?x1x1x?xf32>
+    %2 = ds.attention %x, %x, %x mask %m {causal, excluded = -3.4028234663852886E+38 : f64, scale = 1.0 : f64}
+       : (tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x1x1x?xf32>) -> tensor<?x2x?x8xf32>
+    ```
+  }];
+}
+
 def RaiseNorms : Pass<"ds-graph-raise-norms", "ModuleOp"> {
   let summary = "Layer norm and RMS norm from means, squares and roots.";
   let description = [{

@@ -12,6 +12,7 @@ void mlir::ds::buildGraphPipeline(OpPassManager &pm, const GraphOptions &options
   pm.addPass(createRaiseNorms());
   pm.addPass(createRaiseRope());
   pm.addPass(createRaiseAttention());
+  pm.addPass(createRaiseAttentionMasks());
   pm.addPass(createFoldNormIntoConv());
   pm.addPass(createChannelsLast());
   // What moved asks for sizes of tensors in between; what is static now lets more move.

@@ -269,7 +269,8 @@ static AttentionOp createAttention(PatternRewriter &rewriter, Location loc, Matm
   shape.insert(shape.begin(), 4 - shape.size(), 1);
   remarkPassed(loc, kPass, "raised", mask ? "to attention with a mask" : "to attention");
   return AttentionOp::create(rewriter, loc, RankedTensorType::get(shape, op.getType().getElementType()), found.q.value, found.k.value,
-                             found.v.value, mask, APFloat(found.scale), false, found.q.layout, found.k.layout, found.v.layout,
+                             found.v.value, mask, APFloat(found.scale), false, IntegerAttr(), IntegerAttr(),
+                             APFloat(-std::numeric_limits<double>::infinity()), found.q.layout, found.k.layout, found.v.layout,
                              storedAxes(4, false));
 }
 

@@ -57,6 +57,10 @@ LogicalResult AttentionOp::inferShapes(ShapeContext &shapes, SmallVectorImpl<Dim
       failed(checkEqual(*this, q[3], k[3], "C3: features of q and k")) || failed(checkEqual(*this, k[2], v[2], "C3: length of k and v")) ||
       failed(checkEqual(*this, k[1], v[1], "C3: heads of k and v")))
     return failure();
+  if (!(getExcluded().convertToDouble() <= -1e30))
+    return emitOpError("C6: excluded keys have a score above -1e30");
+  if (getCausal() && getWindowRight())
+    return emitOpError("C7: both causal and window_right");
   if (getMask() && failed(checkBroadcastsTo(*this, shapes.dims(getMask()), {q[0], q[1], q[2], k[2]}, "C4")))
     return failure();
   Dims out{q[0], q[1], q[2], v[3]}, stored(4);

@@ -39,15 +39,22 @@ def Ds_AttentionOp : Ds_Op<"attention", [AllElementTypesMatch<["q", "k", "v", "r
   let description = [{
     Logically q [B, H, S, D], k [B, Hk, T, D], v [B, Hk, T, Dv], result [B, H, S, Dv]; head h uses key head h / (H / Hk).
     An operand may be stored with axes in another order: `q_layout[i]` is the storage axis of logical axis i (so [0, 2, 1, 3]
-    for [B, S, H, D]). `mask` is added, f32, broadcasting to [B, H, S, T]. `causal` excludes keys t > s + T - S.
+    for [B, S, H, D]). `mask` is added, f32, broadcasting to [B, H, S, T]. Query s stands at key s + T - S: keys more than
+    `window_left` before that and more than `window_right` behind it are excluded; `causal` is a `window_right` of 0. The score of an
+    excluded key is `excluded`, without the mask; a number instead of -inf matters to queries that nothing else sees.
     C1: all ranks are 4. C2: H is a multiple of Hk. C3: B, D, T agree. C4: mask broadcasts. C5: layouts are permutations.
+    C6: `excluded` is at most -1e30, so that excluded keys weigh nothing beside others. C7: not both `causal` and `window_right`.
 
     ```mlir
     %1 = ds.attention %q, %k, %v mask %m {scale = 0.125 : f64}
        : (tensor<1x8x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x1x?x?xf32>) -> tensor<1x8x?x64xf32>
+    %2 = ds.attention %q, %k, %v {scale = 0.125 : f64, causal, window_left = 511 : i64}
+       : (tensor<1x8x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x8x?x64xf32>
     ```
   }];
   let arguments = (ins Ds_FloatTensor:$q, Ds_FloatTensor:$k, Ds_FloatTensor:$v, Optional<Ds_FloatTensor>:$mask, F64Attr:$scale, UnitAttr:$causal,
+                       OptionalAttr<I64Attr>:$window_left, OptionalAttr<I64Attr>:$window_right,
+                       DefaultValuedAttr<F64Attr, "-std::numeric_limits<double>::infinity()">:$excluded,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{0, 1, 2, 3}">:$q_layout, DefaultValuedAttr<DenseI64ArrayAttr, "{0, 1, 2, 3}">:$k_layout,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{0, 1, 2, 3}">:$v_layout, DefaultValuedAttr<DenseI64ArrayAttr, "{0, 1, 2, 3}">:$out_layout);
   let results = (outs Ds_FloatTensor:$result);

@@ -141,10 +141,11 @@ def Dsk_AttentionOp : Dsk_Op<"attention"> {
   let summary = "softmax(scale * q k^T + mask) v, heads grouped; as ds.attention, f32.";
   let description = [{
     Logical axes [B, H, S, D]; `*_layout[i]` is the storage axis of logical axis i. `mask` broadcasts to [B, H, S, T]
-    (rank 4, sizes static 1 where it repeats).
+    (rank 4, sizes static 1 where it repeats). Keys more than `left` before or `right` behind the query's own (that of the last
+    query is the last key) have the score `excluded`; no bound: all are seen on that side.
   }];
-  let arguments = (ins Dsk_F32Tensor:$q, Dsk_F32Tensor:$k, Dsk_F32Tensor:$v, Optional<Dsk_F32Tensor>:$mask, F64Attr:$scale, UnitAttr:$causal,
-                       DenseI64ArrayAttr:$q_layout, DenseI64ArrayAttr:$k_layout, DenseI64ArrayAttr:$v_layout, DenseI64ArrayAttr:$out_layout);
+  let arguments = (ins Dsk_F32Tensor:$q, Dsk_F32Tensor:$k, Dsk_F32Tensor:$v, Optional<Dsk_F32Tensor>:$mask, F64Attr:$scale,
+                       OptionalAttr<I64Attr>:$left, OptionalAttr<I64Attr>:$right, F64Attr:$excluded, DenseI64ArrayAttr:$q_layout, DenseI64ArrayAttr:$k_layout, DenseI64ArrayAttr:$v_layout, DenseI64ArrayAttr:$out_layout);
   let results = (outs Dsk_F32Tensor:$result);
   let assemblyFormat = "$q `,` $k `,` $v (`mask` $mask^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;

@@ -83,8 +83,8 @@ LogicalResult importMultiHeadAttention(Node &n) {
   Value mask = n.has(5) ? n.cast_(n.in(5), n.f32()) : Value();
   double scale = n.f("scale", 0) != 0 ? n.f("scale", 0) : 1 / std::sqrt(static_cast<double>(*size));
   auto layout = n.b.getDenseI64ArrayAttr({0, 2, 1, 3});
-  auto op = n.makeOp<AttentionOp>(n.elementType(0), qs, ks, vs, Optional{mask}, n.b.getF64FloatAttr(scale), UnitAttr(), layout, layout, layout,
-                                  layout);
+  auto op = n.makeOp<AttentionOp>(n.elementType(0), qs, ks, vs, Optional{mask}, n.b.getF64FloatAttr(scale), UnitAttr(), IntegerAttr(),
+                                  IntegerAttr(), n.b.getF64FloatAttr(-std::numeric_limits<double>::infinity()), layout, layout, layout, layout);
   Dims d = n.dims(q);
   return n.result(op ? n.reshape(op.getResult(), {d[0], d[1], n.dim(v, 2)}) : Value());
 }

@@ -5,6 +5,9 @@
 using namespace mlir;
 using namespace mlir::ds;
 
+// DSK_UNBOUNDED of dsk.h.
+static constexpr int64_t kUnbounded = INT64_MAX / 4;
+
 namespace {
 // Batch, row and column strides of a matrix operand and their sizes.
 struct Matrix {
@@ -133,12 +136,14 @@ LogicalResult mlir::ds::lowerAttentionGroup(KernelGroup &k) {
   }
   OpBuilder &b = k.emitter->builder;
   Value scale = arith::ConstantOp::create(b, k.loc(), b.getF32FloatAttr(op.getScale().convertToDouble()));
-  Value causal = k.cpu.constantI32(b, k.loc(), op.getCausal());
+  Value excluded = arith::ConstantOp::create(b, k.loc(), b.getF32FloatAttr(op.getExcluded().convertToDouble()));
+  auto bound = [&](std::optional<int64_t> keys) { return k.number(std::clamp(keys.value_or(kUnbounded), -kUnbounded, kUnbounded)); };
   k.call("dsk_attention_f32",
          {q->pointer, key->pointer, v->pointer, mask.pointer, out->pointer, q->sizes[0], q->sizes[1], key->sizes[1], q->sizes[2],
           key->sizes[2], q->sizes[3], v->sizes[3], q->strides[0], q->strides[1], q->strides[2], key->strides[0], key->strides[1],
           key->strides[2], key->strides[3], v->strides[0], v->strides[1], v->strides[2], v->strides[3], mask.strides[0], mask.strides[1],
-          mask.strides[2], mask.strides[3], out->strides[0], out->strides[1], out->strides[2], scale, causal},
+          mask.strides[2], mask.strides[3], out->strides[0], out->strides[1], out->strides[2], bound(op.getLeft()),
+          bound(op.getRight()), scale, excluded},
          /*withEpilogue=*/false);
   k.end();
   return success();

@@ -19,10 +19,11 @@ static LogicalResult lowerAttention(Lowering &l, AttentionOp op) {
   }
   l.set(op, l.callGroup("attention", operands, op.getType().getElementType(), l.dims(op.getResult()),
                         [&](ImplicitLocOpBuilder &b, ValueRange args, TypeRange types) {
+    IntegerAttr right = op.getCausal() ? b.getI64IntegerAttr(0) : op.getWindowRightAttr();
     auto layout = [&](ArrayRef<int64_t> a) { return b.getDenseI64ArrayAttr(a); };
     return SmallVector<Value>{dsk::AttentionOp::create(
-        b, types[0], args[0], args[1], args[2], args.size() > 3 ? args[3] : Value(), op.getScaleAttr(), op.getCausalAttr(),
-        layout(op.getQLayout()), layout(op.getKLayout()), layout(op.getVLayout()), layout(op.getOutLayout()))};
+        b, types[0], args[0], args[1], args[2], args.size() > 3 ? args[3] : Value(), op.getScaleAttr(),
+        op.getWindowLeftAttr(), right, op.getExcludedAttr(), layout(op.getQLayout()), layout(op.getKLayout()), layout(op.getVLayout()), layout(op.getOutLayout()))};
   })[0]);
   return success();
 }

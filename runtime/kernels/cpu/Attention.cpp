@@ -1,40 +1,47 @@
 // dsk_attention_f32: softmax(q k^T) v a block of keys at a time, with a running maximum and sum per row. The rows of
-// one task are (query head, query) pairs that share a key/value head, so that grouped heads read keys once.
+// one task are (query head, query) pairs that share a key/value head, so that grouped heads read keys once. Each tile
+// of rows has its own range of keys in a block; what lies outside is not computed.
+#include "runtime/kernels/cpu/AttentionPanels.h"
 #include "runtime/kernels/cpu/Gemm.h"
 
 namespace dsk {
 namespace {
 
 constexpr int64_t kRowBlock = kTileRows * (kTileRows == 14 ? 10 : 22); // 140, 132
-constexpr int64_t kKeyBlock = 256;
+constexpr int64_t kAhead = 16; // rows: strided ones hardware does not read ahead
 constexpr int64_t kFewQueries = 4; // rows below which keys are read in place, not packed
-constexpr float kInfinity = __builtin_inff();
+
+DSK_INLINE void readAhead(const float *row, int64_t n) {
+  for (int64_t i = 0; i < n; i += kPanel)
+    _mm_prefetch(reinterpret_cast<const char *>(row + i), _MM_HINT_T1);
+}
 
 struct AttentionJob {
   ds_exec *exec;
   const dsk_attention_args *args;
   int64_t rows, blocks; // per key/value head: rows in all, and blocks of them
   int64_t depthBlocks;  // of head_dim, each at most kMaxDepth
+  MaskClasses classes;
+  float *first; // worker 0's buffers, behind the classes
 };
 
 // The worker's buffers, in floats.
 struct Buffers {
-  float *q, *p, *k, *v, *o, *top, *max, *sum; // top, max, sum: one number per row
+  float *q, *p, *o, *top, *max, *sum; // top, max, sum: one number per row
   int64_t ldo;
-  static int64_t size(const AttentionJob &job) {
-    const dsk_attention_args &g = *job.args;
-    int64_t values = ceilDiv(g.v_dim, kPanel) * kPanel;
-    return kRowBlock * (kBlockLd * (job.depthBlocks + 1) + values + 3) + kKeyBlock * (g.head_dim + values);
+  HeadPanels panels;
+
+  Buffers(const AttentionJob &job)
+      : ldo(ceilDiv(job.args->v_dim, kPanel) * kPanel), panels(*job.args, ceilDiv(job.rows, job.blocks), job.blocks > 1) {}
+  int64_t size(const AttentionJob &job) const {
+    return kRowBlock * (kBlockLd * (job.depthBlocks + 1) + ldo + 3) + panels.size();
   }
-  Buffers(const AttentionJob &job, float *at) {
-    const dsk_attention_args &g = *job.args;
-    ldo = ceilDiv(g.v_dim, kPanel) * kPanel;
+  void place(const AttentionJob &job, float *at) {
     auto take = [&](int64_t n) { return (at += n) - n; };
+    panels.place(take(panels.size()));
     q = take(kRowBlock * kBlockLd * job.depthBlocks);
     p = take(kRowBlock * kBlockLd);
     o = take(kRowBlock * ldo);
-    k = take(kKeyBlock * g.head_dim);
-    v = take(kKeyBlock * ldo);
     top = take(kRowBlock);
     max = take(kRowBlock);
     sum = take(kRowBlock);
@@ -45,32 +52,69 @@ struct Buffers {
 struct AttentionTask {
   const AttentionJob &job;
   const dsk_attention_args &g;
-  const Buffers &buf;
+  Buffers &buf;
   int64_t b, hk, r0, rows;
+  KeyRange ranges[kRowBlock / kTileRows];
+  // Of a row: the keys of the band, and the classes of its mask.
+  struct Row {
+    int64_t first, last;
+    const uint32_t *classes;
+  } seen[kRowBlock];
 
   int64_t head(int64_t r) const { return hk * (g.heads / g.kv_heads) + (r0 + r) / g.q_len; }
   int64_t query(int64_t r) const { return (r0 + r) % g.q_len; }
-  // Keys that row r may see.
-  int64_t visible(int64_t r) const {
-    return g.causal ? min(g.kv_len, max(0, query(r) + g.kv_len - g.q_len + 1)) : g.kv_len;
+  // Keys [begin, end) that rows may see.
+  KeyRange findRows() {
+    KeyRange whole = {g.kv_len, 0, true};
+    for (int64_t r = 0; r < rows; ++r) {
+      int64_t diagonal = query(r) + g.kv_len - g.q_len;
+      int64_t first = min(g.kv_len, max(0, diagonal - g.left));
+      int64_t last = max(first, min(g.kv_len, diagonal + g.right + 1));
+      seen[r] = {first, last, job.classes.at + b * job.classes.batch + head(r) * job.classes.head + query(r) * job.classes.row};
+      whole = {min(whole.begin, first), max(whole.end, last), true};
+    }
+    return whole;
   }
 
   int64_t tiles() const { return ceilDiv(rows, kTileRows); }
   int64_t tileRow(int64_t t) const { return evenPart(rows, tiles(), t); }
-  // Keys of block [j0, j0+keys) that any row of tile t may see; what lies beyond is not even computed.
-  int64_t tileKeys(int64_t t, int64_t j0, int64_t keys) const {
-    if (!g.causal)
-      return keys;
-    int64_t most = 0;
-    for (int64_t r = tileRow(t); r < tileRow(t + 1); ++r)
-      most = max(most, visible(r) - j0);
-    return min(most, keys);
+
+  // Keys of block [j0, j0+keys) that tile t needs, from a whole panel on.
+  KeyRange rangeOf(int64_t t, int64_t j0, int64_t keys) const {
+    KeyRange range = {keys, 0, true};
+    uint32_t classes = 0;
+    for (int64_t r = tileRow(t); r < tileRow(t + 1); ++r) {
+      range.begin = min(range.begin, seen[r].first - j0);
+      range.end = max(range.end, seen[r].last - j0);
+      if (g.mask)
+        classes |= seen[r].classes[j0 / kKeyBlock];
+    }
+    range.begin = max(range.begin, 0);
+    range.end = min(range.end, keys);
+    if (g.mask)
+      range.clip(classes);
+    range.begin = range.begin / kPanel * kPanel;
+    return range;
+  }
+
+  // The ranges of all tiles, and one that contains them.
+  KeyRange plan(int64_t j0, int64_t keys, bool all) {
+    KeyRange whole = {keys, 0, true};
+    for (int64_t t = 0; t < tiles(); ++t) {
+      KeyRange &range = ranges[t] = all ? KeyRange{0, keys, true} : rangeOf(t, j0, keys);
+      if (range.empty())
+        continue;
+      whole.begin = min(whole.begin, range.begin);
+      whole.end = max(whole.end, range.end);
+    }
+    return whole;
   }
 
   void loadQueries() const {
     Vec scale = Vec(g.scale);
     for (int64_t r = 0; r < rows; ++r) {
       const float *from = g.q + b * g.q_batch + head(r) * g.q_head + query(r) * g.q_row;
+      readAhead(from + kAhead * g.q_row, g.head_dim);
       for (int64_t d = 0; d < job.depthBlocks; ++d) {
         int64_t d0 = evenPart(g.head_dim, job.depthBlocks, d), n = evenPart(g.head_dim, job.depthBlocks, d + 1) - d0;
         float *to = buf.q + (d * kRowBlock + r) * kBlockLd;
@@ -83,26 +127,25 @@ struct AttentionTask {
   }
 
   // p[r, j] = q[r] . k[j0 + j], by register tiles over packed keys.
-  void scores(int64_t j0, int64_t keys) const {
-    const float *from = g.k + b * g.k_batch + hk * g.k_head + j0 * g.k_row;
-    packPanels(buf.k, from, g.k_col, g.k_row, g.head_dim, keys);
+  void scores(int64_t j0, KeyRange whole) const {
+    const float *k = buf.panels.keys(j0, whole);
     for (int64_t t = 0; t < tiles(); ++t) {
-      int64_t r = tileRow(t), n = tileRow(t + 1) - r, some = tileKeys(t, j0, keys);
+      int64_t r = tileRow(t), n = tileRow(t + 1) - r;
       for (int64_t d = 0; d < job.depthBlocks; ++d) {
         int64_t d0 = evenPart(g.head_dim, job.depthBlocks, d),
                 depth = evenPart(g.head_dim, job.depthBlocks, d + 1) - d0;
-        for (int64_t j = 0; j < some; j += kTileCols)
-          tile(n, ceilDiv(min(kTileCols, some - j), kPanel), depth, buf.q + (d * kRowBlock + r) * kBlockLd,
-               {buf.k + j * g.head_dim + d0 * kPanel, g.head_dim * kPanel, kPanel}, buf.p + r * kBlockLd + j, kBlockLd,
-               d != 0, buf.k);
+        for (int64_t j = ranges[t].begin; j < ranges[t].end; j += kTileCols)
+          tile(n, ceilDiv(min(kTileCols, ranges[t].end - j), kPanel), depth, buf.q + (d * kRowBlock + r) * kBlockLd,
+               {k + j * g.head_dim + d0 * kPanel, g.head_dim * kPanel, kPanel}, buf.p + r * kBlockLd + j, kBlockLd,
+               d != 0, k);
       }
     }
   }
 
   // The same for a few rows: keys are read once, in place.
-  void scoresInPlace(int64_t j0, int64_t keys) const {
-    const float *k = g.k + b * g.k_batch + hk * g.k_head + j0 * g.k_row;
-    for (int64_t j = 0; j < keys; ++j, k += g.k_row)
+  void scoresInPlace(int64_t j0, KeyRange whole) const {
+    const float *k = g.k + b * g.k_batch + hk * g.k_head + (j0 + whole.begin) * g.k_row;
+    for (int64_t j = whole.begin; j < whole.end; ++j, k += g.k_row)
       for (int64_t r = 0; r < rows; ++r) {
         Vec acc = Vec(0.0f), more = Vec(0.0f);
         const float *q = buf.q + r * kBlockLd;
@@ -119,25 +162,29 @@ struct AttentionTask {
       }
   }
 
-  void addMask(int64_t r, int64_t j0, int64_t keys) const {
+  void addMask(int64_t r, int64_t j0, KeyRange range) const {
     float *p = buf.p + r * kBlockLd;
-    if (g.mask) {
+    int64_t from = min(range.end, max(range.begin, seen[r].first - j0)), to = max(from, min(range.end, seen[r].last - j0));
+    if (g.mask && range.adds) {
       const float *m = g.mask + b * g.m_batch + head(r) * g.m_head + query(r) * g.m_row + j0 * g.m_col;
       if (g.m_col == 1)
-        for (int64_t j = 0; j < keys; j += W) {
-          Mask lanes = firstLanes(keys - j);
+        for (int64_t j = from; j < to; j += W) {
+          Mask lanes = firstLanes(to - j);
           store(p + j, load(p + j, lanes) + load(m + j, lanes), lanes);
         }
       else
-        for (int64_t j = 0; j < keys; ++j)
+        for (int64_t j = from; j < to; ++j)
           p[j] += m[j * g.m_col];
     }
-    for (int64_t j = max(0, visible(r) - j0); j < keys; ++j)
-      p[j] = -kInfinity;
+    for (int64_t j = range.begin; j < from; ++j)
+      p[j] = g.excluded;
+    for (int64_t j = to; j < range.end; ++j)
+      p[j] = g.excluded;
   }
 
-  float rowMaximum(int64_t r, int64_t keys) const {
-    const float *p = buf.p + r * kBlockLd;
+  float rowMaximum(int64_t r, KeyRange range) const {
+    const float *p = buf.p + r * kBlockLd + range.begin;
+    int64_t keys = range.end - range.begin;
     Vec top = Vec(-kInfinity);
     int64_t j = 0;
     for (; j + W <= keys; j += W)
@@ -150,8 +197,9 @@ struct AttentionTask {
   }
 
   // p becomes exp(p - shift); their sum.
-  float exponentials(int64_t r, int64_t keys, Vec shift) const {
-    float *p = buf.p + r * kBlockLd;
+  float exponentials(int64_t r, KeyRange range, Vec shift) const {
+    float *p = buf.p + r * kBlockLd + range.begin;
+    int64_t keys = range.end - range.begin;
     Vec sum = Vec(0.0f);
     int64_t j = 0;
     for (; j + W <= keys; j += W) {
@@ -169,46 +217,42 @@ struct AttentionTask {
   }
 
   // Scores become weights relative to the running maximum; what was summed before is rescaled to the new one.
-  void softmax(int64_t j0, int64_t keys) const {
+  void softmax(int64_t j0) const {
     for (int64_t t = 0; t < tiles(); ++t) {
-      int64_t some = tileKeys(t, j0, keys);
+      if (ranges[t].empty())
+        continue;
       for (int64_t r = tileRow(t); r < tileRow(t + 1); ++r) {
-        if (g.mask || g.causal)
-          addMask(r, j0, some);
-        buf.top[r] = rowMaximum(r, some);
+        addMask(r, j0, ranges[t]);
+        buf.top[r] = rowMaximum(r, ranges[t]);
       }
       for (int64_t r = tileRow(t); r < tileRow(t + 1); ++r)
-        softmaxRow(r, j0, some);
+        softmaxRow(r, ranges[t]);
     }
   }
-  void softmaxRow(int64_t r, int64_t j0, int64_t keys) const {
+  void softmaxRow(int64_t r, KeyRange range) const {
     float before = buf.max[r], now = buf.top[r] > before ? buf.top[r] : before;
     // A row without any visible key so far must not turn into exp(-inf + inf).
     float shift = now == -kInfinity ? 0.0f : now;
-    if (now != before && j0 != 0) {
+    if (now != before && before != -kInfinity) {
       float factor = exp(Vec(before - shift))[0];
       buf.sum[r] *= factor;
       for (int64_t d = 0; d < buf.ldo; d += W)
         store(buf.o + r * buf.ldo + d, load(buf.o + r * buf.ldo + d) * factor);
     }
     buf.max[r] = now;
-    buf.sum[r] += exponentials(r, keys, Vec(shift));
+    buf.sum[r] += exponentials(r, range, Vec(shift));
   }
 
   // o += p v
-  void values(int64_t j0, int64_t keys) const {
-    const float *from = g.v + b * g.v_batch + hk * g.v_head + j0 * g.v_row;
-    BView view = {from, kPanel, g.v_row};
-    if (g.v_col != 1 || g.v_dim % kPanel) {
-      packPanels(buf.v, from, g.v_row, g.v_col, keys, g.v_dim);
-      view = {buf.v, keys * kPanel, kPanel};
-    }
+  void values(int64_t j0, KeyRange whole) const {
+    BView view = buf.panels.values(j0, whole);
     for (int64_t d = 0; d < g.v_dim; d += kTileCols)
       for (int64_t t = 0; t < tiles(); ++t) {
-        int64_t r = tileRow(t), n = tileRow(t + 1) - r;
-        tile(n, ceilDiv(min(kTileCols, g.v_dim - d), kPanel), tileKeys(t, j0, keys), buf.p + r * kBlockLd,
-             {view.b + d / kPanel * view.panel, view.panel, view.row}, buf.o + r * buf.ldo + d, buf.ldo, j0 != 0,
-             buf.k);
+        int64_t r = tileRow(t), n = tileRow(t + 1) - r, j = ranges[t].begin;
+        if (!ranges[t].empty())
+          tile(n, ceilDiv(min(kTileCols, g.v_dim - d), kPanel), ranges[t].end - j, buf.p + r * kBlockLd + j,
+               {view.b + d / kPanel * view.panel + j * view.row, view.panel, view.row}, buf.o + r * buf.ldo + d, buf.ldo,
+               true, view.b);
       }
   }
 
@@ -221,26 +265,36 @@ struct AttentionTask {
     }
   }
 
-  void run() const {
-    loadQueries();
-    int64_t end = 0;
+  // Returns whether keys that were left out would matter, because some row has nothing better.
+  bool attend(bool all) {
+    KeyRange band = all ? KeyRange{0, g.kv_len, true} : findRows();
     for (int64_t r = 0; r < rows; ++r) {
       buf.max[r] = -kInfinity;
       buf.sum[r] = 0;
-      end = max(end, visible(r));
     }
-    if (end == 0)
-      zeroFloats(buf.o, rows * buf.ldo);
+    zeroFloats(buf.o, rows * buf.ldo);
     bool inPlace = rows <= kFewQueries && g.k_col == 1 && job.depthBlocks == 1;
-    for (int64_t j0 = 0; j0 < end; j0 += kKeyBlock) {
-      int64_t keys = min(kKeyBlock, end - j0);
+    for (int64_t j0 = band.begin / kKeyBlock * kKeyBlock; j0 < band.end; j0 += kKeyBlock) {
+      KeyRange whole = plan(j0, min(kKeyBlock, g.kv_len - j0), all);
+      if (whole.empty())
+        continue;
       if (inPlace)
-        scoresInPlace(j0, keys);
+        scoresInPlace(j0, whole);
       else
-        scores(j0, keys);
-      softmax(j0, keys);
-      values(j0, keys);
+        scores(j0, whole);
+      softmax(j0);
+      values(j0, whole);
     }
+    bool missing = false;
+    for (int64_t r = 0; r < rows; ++r)
+      missing |= buf.max[r] < kHidden / 2;
+    return missing && !all && (g.mask || g.excluded != -kInfinity);
+  }
+
+  void run() {
+    loadQueries();
+    if (attend(false))
+      attend(true);
     storeOutput();
   }
 };
@@ -248,15 +302,23 @@ struct AttentionTask {
 void attentionTasks(void *closure, int64_t begin, int64_t end, int32_t worker) {
   const AttentionJob &job = *static_cast<AttentionJob *>(closure);
   const dsk_attention_args &g = *job.args;
-  float *scratch = getFloats(job.exec, worker, Buffers::size(job));
+  Buffers buf(job);
+  float *scratch = worker == 0 ? job.first : getFloats(job.exec, worker, buf.size(job));
   if (!scratch)
     return;
-  Buffers buf(job, scratch);
+  buf.place(job, scratch);
   for (int64_t t = begin; t < end; ++t) {
     int64_t block = t % job.blocks, hk = t / job.blocks % g.kv_heads, b = t / job.blocks / g.kv_heads;
     int64_t r0 = evenPart(job.rows, job.blocks, block);
-    AttentionTask{job, g, buf, b, hk, r0, evenPart(job.rows, job.blocks, block + 1) - r0}.run();
+    buf.panels.select(b, hk);
+    AttentionTask{job, g, buf, b, hk, r0, evenPart(job.rows, job.blocks, block + 1) - r0, {}, {}}.run();
   }
+}
+
+void classTasks(void *closure, int64_t begin, int64_t end, int32_t) {
+  const AttentionJob &job = *static_cast<AttentionJob *>(closure);
+  for (int64_t i = begin; i < end; ++i)
+    job.classes.read(*job.args, i);
 }
 
 } // namespace
@@ -272,7 +334,16 @@ extern "C" void dsk_attention_f32(ds_exec *exec, const dsk_attention_args *args)
   // Fewer, larger blocks read keys less often; split further only to occupy the threads.
   while (exec->threads > 1 && tasks * blocks < exec->threads && rows / (blocks + 1) >= kTileRows)
     ++blocks;
-  AttentionJob job = {exec, args, rows, blocks, max(1, ceilDiv(g.head_dim, kMaxDepth))};
+  AttentionJob job = {exec, args, rows, blocks, max(1, ceilDiv(g.head_dim, kMaxDepth)), g, nullptr};
+  int64_t words = ceilDiv(job.classes.count(), kPanel) * kPanel;
+  float *scratch = getFloats(exec, 0, words + Buffers(job).size(job));
+  if (!scratch)
+    return;
+  job.first = scratch + words;
+  if (g.mask && g.kv_len > 0) {
+    job.classes.at = reinterpret_cast<uint32_t *>(scratch);
+    exec->services->parallel_for(exec, classTasks, &job, job.classes.count() / job.classes.words, 1 + kSmallProblem / g.kv_len);
+  }
   int64_t work = rows / blocks * g.kv_len * (g.head_dim + g.v_dim);
   exec->services->parallel_for(exec, attentionTasks, &job, tasks * blocks, 1 + kSmallProblem / max(1, work));
 }

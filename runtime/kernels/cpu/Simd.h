@@ -71,7 +71,18 @@ DSK_INLINE float sumLanes(Vec v) {
   auto two = four.lo + four.hi;
   return two.x + two.y;
 }
-DSK_INLINE float maxLanes(Vec v) { return __builtin_reduce_max(v); }
+// Of numbers: unlike the compiler's own reduction it takes no care of NaN.
+DSK_INLINE float maxLanes(Vec v) {
+  auto eight = [&] {
+    if constexpr (W == 16)
+      return v.lo > v.hi ? v.lo : v.hi;
+    else
+      return v;
+  }();
+  auto four = eight.lo > eight.hi ? eight.lo : eight.hi;
+  auto two = four.lo > four.hi ? four.lo : four.hi;
+  return two.x > two.y ? two.x : two.y;
+}
 
 // exp, within 1.1 ULP. Range reduction to |r| <= ln2/2, minimax of degree 6; NaN stays NaN.
 DSK_INLINE Vec exp(Vec x) {

@@ -43,15 +43,18 @@ void dsk_depthwise_conv2d_f32(ds_exec *, const dsk_conv_args *, dsk_epilogue, vo
 
 // out[b,h,i,:] = softmax_j(scale * q[b,h,i,:].k[b,hk,j,:] + mask[b,h,i,j]) v[b,hk,j,:], hk = h / (heads / kv_heads).
 // All operands have element strides per axis (batch, head, row, feature stride is 1 unless given); mask may be NULL,
-// its strides may be 0. causal: j > i + kv - q is excluded. A row whose keys are all -inf gives NaN, as the formula does.
+// its strides may be 0. Only keys with -left <= j - (i + kv - q) <= right are seen (DSK_UNBOUNDED: all on that side; causal:
+// right = 0); the score of others is `excluded`, at most -1e30. Where every row of a tile has a mask of at most -1e30,
+// nothing is computed. A row whose keys are all -inf gives NaN, one whose keys are all equally low their mean, as the formula does.
+#define DSK_UNBOUNDED (INT64_MAX / 4)
 typedef struct dsk_attention_args {
   const float *q, *k, *v, *mask;
   float *out;
   int64_t batch, heads, kv_heads, q_len, kv_len, head_dim, v_dim;
   int64_t q_batch, q_head, q_row, k_batch, k_head, k_row, k_col, v_batch, v_head, v_row, v_col;
   int64_t m_batch, m_head, m_row, m_col, o_batch, o_head, o_row;
-  float scale;
-  int32_t causal;
+  int64_t left, right;
+  float scale, excluded;
 } dsk_attention_args;
 void dsk_attention_f32(ds_exec *, const dsk_attention_args *);
 

@@ -76,6 +76,22 @@ func.func @attention_layout(%q: tensor<1x8x4x64xf32>) {
 }
 
 // -----
+func.func @attention_excluded(%q: tensor<1x8x4x64xf32>) {
+  // expected-error @+1 {{'ds.attention' op C6: excluded keys have a score above -1e30}}
+  %1 = ds.attention %q, %q, %q {scale = 0.125 : f64, causal, excluded = -1.0e4 : f64}
+     : (tensor<1x8x4x64xf32>, tensor<1x8x4x64xf32>, tensor<1x8x4x64xf32>) -> tensor<1x8x4x64xf32>
+  return
+}
+
+// -----
+func.func @attention_bounds(%q: tensor<1x8x4x64xf32>) {
+  // expected-error @+1 {{'ds.attention' op C7: both causal and window_right}}
+  %1 = ds.attention %q, %q, %q {scale = 0.125 : f64, causal, window_right = 1 : i64}
+     : (tensor<1x8x4x64xf32>, tensor<1x8x4x64xf32>, tensor<1x8x4x64xf32>) -> tensor<1x8x4x64xf32>
+  return
+}
+
+// -----
 func.func @rope_odd(%x: tensor<4x63xf32>, %c: tensor<4x31xf32>) {
   // expected-error @+1 {{'ds.rope' op C1: the last size is not static and even}}
   %1 = ds.rope %x, %c, %c : (tensor<4x63xf32>, tensor<4x31xf32>, tensor<4x31xf32>) -> tensor<4x63xf32>

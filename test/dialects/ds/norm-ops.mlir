@@ -28,6 +28,9 @@ func.func @attention(%q: tensor<1x8x?x64xf32>, %k: tensor<1x2x?x64xf32>, %v: ten
   // CHECK: ds.attention %{{.*}}, %{{.*}}, %{{.*}} {causal, scale = 1.250000e-01 : f64}
   %2 = ds.attention %q, %k, %v {causal, scale = 0.125 : f64}
      : (tensor<1x8x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x8x?x64xf32>
+  // CHECK: ds.attention %{{.*}}, %{{.*}}, %{{.*}} {excluded = -1.000000e+30 : f64, scale = 1.250000e-01 : f64, window_left = 511 : i64, window_right = -1 : i64}
+  %3 = ds.attention %q, %k, %v {excluded = -1.0e30 : f64, scale = 0.125 : f64, window_left = 511 : i64, window_right = -1 : i64}
+     : (tensor<1x8x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x8x?x64xf32>
   return
 }
 

@@ -65,6 +65,10 @@ TEST_F(Linear, SoftmaxNormAttention) {
   expect("ds.attention %x0, %x0, %x0 {scale = 1.0 : f64, causal} : (tensor<1x1x2x2xf32>, tensor<1x1x2x2xf32>, "
          "tensor<1x1x2x2xf32>) -> tensor<1x1x2x2xf32>",
          {"dense<[[[[1.0, 0.0], [0.0, 1.0]]]]> : tensor<1x1x2x2xf32>"}, "tensor<1x1x2x2xf32>", {1, 0, a, b});
+  // Only the key before its own: the first query has none, and weighs both excluded ones alike.
+  expect("ds.attention %x0, %x0, %x0 {scale = 1.0 : f64, excluded = -1.0e30 : f64, window_left = 1 : i64, window_right = -1 : i64} : "
+         "(tensor<1x1x2x2xf32>, tensor<1x1x2x2xf32>, tensor<1x1x2x2xf32>) -> tensor<1x1x2x2xf32>",
+         {"dense<[[[[1.0, 0.0], [0.0, 1.0]]]]> : tensor<1x1x2x2xf32>"}, "tensor<1x1x2x2xf32>", {0.5, 0.5, 1, 0});
   expect("ds.rope %x0, %x1, %x2 : (tensor<1x4xf32>, tensor<1x2xf32>, tensor<1x2xf32>) -> tensor<1x4xf32>",
          {"dense<[[1.0, 2.0, 3.0, 4.0]]> : tensor<1x4xf32>", "dense<[[0.0, 1.0]]> : tensor<1x2xf32>",
           "dense<[[1.0, 0.0]]> : tensor<1x2xf32>"},

@@ -10,6 +10,11 @@ struct Case {
   int64_t batch, heads, kvHeads, q, kv, dim, vDim;
   int mask; // 0 none, 1 full, 2 one row for all, 3 strided columns
   bool causal, transposedKeys;
+  int64_t left = DSK_UNBOUNDED, right = DSK_UNBOUNDED;
+  float excluded = -INFINITY;
+  // Sees which keys; what it hides has a mask of `hidden`.
+  bool (*sees)(int64_t i, int64_t j) = nullptr;
+  float hidden = -INFINITY;
 };
 
 struct Operands {
@@ -22,6 +27,8 @@ struct Operands {
         out(c.batch * c.heads * c.q * c.vDim, NAN) {
     for (size_t i = 0; i < mask.size(); i += 5)
       mask[i] = -INFINITY;
+    for (int64_t i = 0; c.sees && i < c.batch * c.q * c.kv; ++i)
+      mask[i] = c.sees(i / c.kv % c.q, i % c.kv) ? 0.0f : c.hidden;
     args = {};
     args.q = q.data(), args.k = k.data(), args.v = v.data(), args.out = out.data();
     args.mask = c.mask ? mask.data() : nullptr;
@@ -37,19 +44,20 @@ struct Operands {
     args.m_col = col, args.m_row = c.mask == 2 ? 0 : c.kv * col;
     args.m_batch = c.mask == 2 ? c.kv : c.q * c.kv * col, args.m_head = 0;
     args.scale = 1.0f / std::sqrt(float(c.dim));
-    args.causal = c.causal;
+    args.left = c.left, args.right = c.causal ? 0 : c.right, args.excluded = c.excluded;
   }
 };
 
 double score(const dsk_attention_args &a, int64_t b, int64_t h, int64_t i, int64_t j) {
-  if (a.causal && j > i + a.kv_len - a.q_len)
-    return -INFINITY;
+  int64_t diagonal = i + a.kv_len - a.q_len;
+  if (j < diagonal - a.left || j > diagonal + a.right)
+    return a.excluded;
   int64_t hk = h / (a.heads / a.kv_heads);
   double s = 0;
   for (int64_t d = 0; d < a.head_dim; ++d)
     s += double(a.q[b * a.q_batch + h * a.q_head + i * a.q_row + d]) *
          a.k[b * a.k_batch + hk * a.k_head + j * a.k_row + d * a.k_col];
-  return s * a.scale + (a.mask ? a.mask[b * a.m_batch + h * a.m_head + i * a.m_row + j * a.m_col] : 0);
+  return float(s * a.scale + (a.mask ? a.mask[b * a.m_batch + h * a.m_head + i * a.m_row + j * a.m_col] : 0));
 }
 
 void checkRow(const dsk_attention_args &a, int64_t b, int64_t h, int64_t i) {
@@ -74,7 +82,9 @@ void checkRow(const dsk_attention_args &a, int64_t b, int64_t h, int64_t i) {
 
 void runAttention(const std::string &isa, const Case &c) {
   SCOPED_TRACE(testing::Message() << c.batch << "x" << c.heads << "/" << c.kvHeads << " " << c.q << "x" << c.kv
-                                  << " dim " << c.dim << "/" << c.vDim << " mask " << c.mask << " causal " << c.causal);
+                                  << " dim " << c.dim << "/" << c.vDim << " mask " << c.mask << " causal " << c.causal
+                                  << " band " << c.left << " " << c.right << " excluded " << c.excluded << " hidden "
+                                  << c.hidden);
   auto *attention = kernel<decltype(dsk_attention_f32)>(isa, "dsk_attention_f32");
   for (int threads : {1, 2, 3}) {
     Operands o(c);
@@ -113,6 +123,50 @@ TEST_P(AttentionTest, GroupedHeadsAndDecoding) {
     for (int64_t heads : {2, 6, 8})
       runAttention(GetParam(), {2, heads, 2, q, 270, 64, 64, 0, true, false});
   runAttention(GetParam(), {1, 4, 4, 1, 33, 20, 20, 1, false, true});
+}
+
+constexpr float kLow = -3.4028235e38f;
+
+TEST_P(AttentionTest, Bands) {
+  struct Band {
+    int64_t left, right;
+  };
+  for (Band band : {Band{0, 0}, {63, 0}, {64, 64}, {DSK_UNBOUNDED, -3}, {5, DSK_UNBOUNDED}, {-10, 20}, {3, -4}, {700, 700}})
+    for (float excluded : {-INFINITY, kLow})
+      for (int mask : {0, 2}) {
+        Case c = {1, 2, 1, 157, 331, 8, 16, mask, false, false, band.left, band.right, excluded};
+        runAttention(GetParam(), c);
+      }
+  runAttention(GetParam(), {2, 2, 2, 600, 600, 4, 20, 0, false, false, 300, 0}); // blocks of keys move on
+  for (int64_t q : {1, 3, 600}) // few rows, more queries than keys
+    runAttention(GetParam(), {1, 2, 1, q, 513, 4, 12, 2, false, true, 100, 0, kLow});
+}
+
+// Masks that hide whole blocks: documents, padding on either side, a hole, a causal mask of a cache that is not full yet.
+TEST_P(AttentionTest, HiddenBlocks) {
+  using Sees = bool (*)(int64_t, int64_t);
+  for (Sees sees : {Sees([](int64_t i, int64_t j) { return i / 97 == j / 97; }), Sees([](int64_t, int64_t j) { return j < 70; }),
+                    Sees([](int64_t, int64_t j) { return j >= 300; }), Sees([](int64_t, int64_t j) { return j < 64 || j >= 256; }),
+                    Sees([](int64_t i, int64_t j) { return j <= i; }), Sees([](int64_t, int64_t j) { return j == 319; })})
+    for (float hidden : {-INFINITY, kLow, -1e30f})
+      for (int mask : {1, 3}) {
+        Case c = {1, 2, 1, 170, 400, 4, 4, mask, false, false, DSK_UNBOUNDED, DSK_UNBOUNDED, -INFINITY, sees, hidden};
+        if (mask == 1) {
+          runAttention(GetParam(), c);
+          c.q = 1;
+        }
+        runAttention(GetParam(), c);
+      }
+}
+
+// Rows that see nothing: NaN where that is minus infinity, the mean of all values where it is a number.
+TEST_P(AttentionTest, RowsWithoutKeys) {
+  auto padded = [](int64_t i, int64_t j) { return i >= 150 && j >= 150; };
+  for (float low : {-INFINITY, kLow}) {
+    runAttention(GetParam(), {1, 2, 2, 300, 300, 16, 16, 1, true, false, DSK_UNBOUNDED, 0, low, padded, low});
+    runAttention(GetParam(), {1, 2, 2, 300, 200, 16, 16, 0, true, false, 50, 0, low});
+    runAttention(GetParam(), {2, 2, 2, 2, 200, 16, 16, 1, false, false, DSK_UNBOUNDED, DSK_UNBOUNDED, low, padded, low});
+  }
 }
 
 DS_KERNEL_TESTS(AttentionTest);

@@ -1,6 +1,6 @@
 // Reads cases from stdin, one a line, and answers each with "seconds GFLOP/s percent-of-peak":
 //   matmul M N K | bmm BATCH M N K (B strided) | conv N H W C O GROUPS K STRIDE PAD | dwconv N H W C K STRIDE PAD
-//   attention BATCH HEADS KV_HEADS Q KV DIM CAUSAL | transpose BATCH M N (bytes moved instead of operations)
+//   attention BATCH HEADS KV_HEADS Q KV DIM CAUSAL [WINDOW [DOCUMENT]] (DOCUMENT: a mask of blocks of so many tokens) | transpose BATCH M N (bytes moved instead of operations)
 // Usage: ds-kernel-bench [avx2|avx512] [threads] [seconds per case] [library of kernels]
 #include "tools/bench/kernels/BenchExec.h"
 #include <algorithm>
@@ -136,16 +136,28 @@ struct Bench {
     auto *fn = kernel<decltype(dsk_conv2d_f32)>(name);
     report(2.0 * n * oh * ow * k * k * c / groups * o, [&] { fn(&exec, &args, biasEpilogue, &e); });
   }
-  void attention(int64_t b, int64_t h, int64_t kvh, int64_t q, int64_t kv, int64_t d, bool causal) {
+  void attention(int64_t b, int64_t h, int64_t kvh, int64_t q, int64_t kv, int64_t d, bool causal, int64_t window, int64_t document) {
     dsk_attention_args a = {};
     a.q = randomFloats(b * h * q * d), a.k = randomFloats(b * kvh * kv * d), a.v = randomFloats(b * kvh * kv * d);
     a.out = randomFloats(b * h * q * d), a.batch = b, a.heads = h, a.kv_heads = kvh;
     a.q_len = q, a.kv_len = kv, a.head_dim = a.v_dim = d;
     a.q_batch = a.o_batch = h * q * d, a.q_head = a.o_head = d, a.q_row = a.o_row = h * d;
     a.k_batch = a.v_batch = kvh * kv * d, a.k_head = a.v_head = d, a.k_row = a.v_row = kvh * d, a.k_col = a.v_col = 1;
-    a.scale = 0.125f, a.causal = causal;
+    a.scale = 0.125f, a.excluded = -__builtin_inff();
+    a.left = window ? window - 1 : DSK_UNBOUNDED, a.right = causal ? 0 : DSK_UNBOUNDED;
+    float *mask = document ? randomFloats(q * kv) : nullptr;
+    double seen = 0;
+    for (int64_t i = 0; i < q; ++i)
+      for (int64_t j = 0; j < kv; ++j) {
+        int64_t diagonal = i + kv - q;
+        bool same = !document || diagonal / document == j / document;
+        seen += same && j >= diagonal - a.left && j <= diagonal + a.right;
+        if (mask)
+          mask[i * kv + j] = same ? 0 : -__builtin_inff();
+      }
+    a.mask = mask, a.m_row = kv, a.m_col = 1;
     auto *fn = kernel<decltype(dsk_attention_f32)>("dsk_attention_f32");
-    report(4.0 * b * h * q * kv * d * (causal && q > 1 ? 0.5 : 1.0), [&] { fn(&exec, &a); });
+    report(4.0 * b * h * d * seen, [&] { fn(&exec, &a); });
   }
 
   void transpose(int64_t batch, int64_t m, int64_t n) {
@@ -171,7 +183,7 @@ struct Bench {
     else if (kind == "dwconv")
       conv(v[0], v[1], v[2], v[3], v[3], v[3], v[4], v[5], v[6], "dsk_depthwise_conv2d_f32");
     else if (kind == "attention")
-      attention(v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
+      attention(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]);
     else if (kind == "transpose")
       transpose(v[0], v[1], v[2]);
     else
