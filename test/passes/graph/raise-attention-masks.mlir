@@ -2,11 +2,11 @@
 // RUN: ds-opt %s --ds-graph-raise-attention-masks --split-input-file --certify -o /dev/null
 
 // Causal, and the padding stays: what transformers exports.
-// CHECK-LABEL: @causal_and_padding
+// CHECK-LABEL: @main
 // CHECK: %[[M:.*]] = ds.select %arg1, %{{.*}}, %{{.*}} : (tensor<?x1x1x?xi1>, tensor<f32>, tensor<f32>) -> tensor<?x1x1x?xf32>
 // CHECK: ds.attention %arg0, %arg0, %arg0 mask %[[M]] {causal, excluded = -3.4028234663852886E+38 : f64, scale = 1.000000e+00 : f64}
 // CHECK-NEXT: return
-func.func @causal_and_padding(%x: tensor<?x2x?x8xf32> {ds.dims = ["batch", "", "seq", ""]},
+func.func @main(%x: tensor<?x2x?x8xf32> {ds.dims = ["batch", "", "seq", ""]},
     %padding: tensor<?x1x1x?xi1> {ds.dims = ["batch", "", "", "seq"]}) -> tensor<?x2x?x8xf32> {
   %c2 = arith.constant 2 : index
   %n = tensor.dim %x, %c2 : tensor<?x2x?x8xf32>
@@ -26,10 +26,10 @@ func.func @causal_and_padding(%x: tensor<?x2x?x8xf32> {ds.dims = ["batch", "", "
 
 // -----
 // A sliding window over a cache: keys after s + past - 3, up to s + past. The masked-out side may be selected first.
-// CHECK-LABEL: @window_of_a_cache
+// CHECK-LABEL: @main
 // CHECK: ds.attention %arg0, %[[K:.*]], %[[K]] {causal, scale = 1.000000e+00 : f64, window_left = 2 : i64}
 // CHECK-NEXT: return
-func.func @window_of_a_cache(%x: tensor<1x2x?x8xf32> {ds.dims = ["", "", "new", ""]}, %past: tensor<1x2x?x8xf32> {ds.dims = ["", "", "past", ""]})
+func.func @main(%x: tensor<1x2x?x8xf32> {ds.dims = ["", "", "new", ""]}, %past: tensor<1x2x?x8xf32> {ds.dims = ["", "", "past", ""]})
     -> tensor<1x2x?x8xf32> {
   %c2 = arith.constant 2 : index
   %n = tensor.dim %x, %c2 : tensor<1x2x?x8xf32>
@@ -57,10 +57,10 @@ func.func @window_of_a_cache(%x: tensor<1x2x?x8xf32> {ds.dims = ["", "", "new", 
 
 // -----
 // Up to two positions to both sides; one further to the right would be another band, and is not taken for the causal one.
-// CHECK-LABEL: @both_sides
+// CHECK-LABEL: @main
 // CHECK: ds.attention %arg0, %arg0, %arg0 {scale = 1.000000e+00 : f64, window_left = 2 : i64, window_right = 2 : i64}
 // CHECK: ds.attention %arg0, %arg0, %arg0 {scale = 1.000000e+00 : f64, window_right = 1 : i64}
-func.func @both_sides(%x: tensor<1x2x7x8xf32>) -> (tensor<1x2x7x8xf32>, tensor<1x2x7x8xf32>) {
+func.func @main(%x: tensor<1x2x7x8xf32>) -> (tensor<1x2x7x8xf32>, tensor<1x2x7x8xf32>) {
   %zero = ds.constant dense<0.0> : tensor<f32>
   %low = ds.constant dense<0xFF800000> : tensor<f32>
   %two = ds.constant dense<2> : tensor<i64>
@@ -82,10 +82,10 @@ func.func @both_sides(%x: tensor<1x2x7x8xf32>) -> (tensor<1x2x7x8xf32>, tensor<1
 
 // -----
 // A buffer of bools, cut to the sizes at hand (GPT-2), and a constant mask to add.
-// CHECK-LABEL: @constants
+// CHECK-LABEL: @main
 // CHECK: ds.attention %arg0, %arg1, %arg1 {causal, excluded = -3.4028234663852886E+38 : f64, scale = 1.000000e+00 : f64}
 // CHECK: ds.attention %arg2, %arg2, %arg2 {causal, scale = 1.000000e+00 : f64, window_left = 1 : i64}
-func.func @constants(%x: tensor<1x2x?x8xf32> {ds.dims = ["", "", "new:1..3", ""]}, %k: tensor<1x2x?x8xf32> {ds.dims = ["", "", "total:3..4", ""]},
+func.func @main(%x: tensor<1x2x?x8xf32> {ds.dims = ["", "", "new:1..3", ""]}, %k: tensor<1x2x?x8xf32> {ds.dims = ["", "", "total:3..4", ""]},
     %y: tensor<1x2x3x8xf32>) -> (tensor<1x2x?x8xf32>, tensor<1x2x3x8xf32>) {
   %c2 = arith.constant 2 : index
   %n = tensor.dim %x, %c2 : tensor<1x2x?x8xf32>
@@ -107,9 +107,9 @@ func.func @constants(%x: tensor<1x2x?x8xf32> {ds.dims = ["", "", "new:1..3", ""]
 
 // -----
 // One query sees all keys up to its own: nothing is left to exclude.
-// CHECK-LABEL: @decode
+// CHECK-LABEL: @main
 // CHECK: ds.attention %arg0, %{{.*}}, %{{.*}} {scale = 1.000000e+00 : f64}
-func.func @decode(%x: tensor<1x2x1x8xf32>, %past: tensor<1x2x?x8xf32> {ds.dims = ["", "", "past", ""]}) -> tensor<1x2x1x8xf32> {
+func.func @main(%x: tensor<1x2x1x8xf32>, %past: tensor<1x2x?x8xf32> {ds.dims = ["", "", "past", ""]}) -> tensor<1x2x1x8xf32> {
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
   %p = tensor.dim %past, %c2 : tensor<1x2x?x8xf32>
@@ -130,9 +130,9 @@ func.func @decode(%x: tensor<1x2x1x8xf32>, %past: tensor<1x2x?x8xf32> {ds.dims =
 // -----
 // No bands: an offset that is data, positions along the heads, a constant with a hole, numbers that leave some weight, a
 // bound on the keys alone, strides.
-// CHECK-LABEL: @not
+// CHECK-LABEL: @main
 // CHECK-COUNT-6: ds.attention %arg0, %arg0, %arg0 mask %{{.*}} {scale = 1.000000e+00 : f64}
-func.func @not(%x: tensor<1x4x4x8xf32>, %offset: tensor<1xi64>, %count: tensor<i64>) -> (tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>,
+func.func @main(%x: tensor<1x4x4x8xf32>, %offset: tensor<1xi64>, %count: tensor<i64>) -> (tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>,
     tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>) {
   %zero = ds.constant dense<0.0> : tensor<f32>
   %low = ds.constant dense<0xFF800000> : tensor<f32>
