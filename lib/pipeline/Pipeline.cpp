@@ -5,6 +5,7 @@
 #include "lib/importer/Import.h"
 #include "passes/graph/Passes.h"
 #include "passes/lowering/Passes.h"
+#include "passes/moe/Passes.h"
 #include "passes/sparsity/Passes.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/Timing.h"
@@ -53,6 +54,9 @@ LogicalResult Pipeline::runTo(Stop stop) {
 
   // graph: shapes as index arithmetic, canonical form, raised ops, layouts
   if (!atGroups && failed(passes("graph", [](OpPassManager &pm) { buildGraphPipeline(pm); })))
+    return failure();
+  // moe: mixtures of experts as one route and one op for the experts
+  if (!atGroups && failed(passes("moe", [](OpPassManager &pm) { pm.addPass(createRaise()); })))
     return failure();
   // sparsity: gates at calibrated thresholds
   if (!atGroups && !options.gates.empty() && failed(passes("gates", [&](OpPassManager &pm) {
