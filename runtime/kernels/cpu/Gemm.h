@@ -19,6 +19,7 @@ struct Gemm {
   dsk_epilogue epilogue;
   void *closure;
   int64_t epilogueBatch, epilogueCols; // what a step of b adds to the epilogue's b and j0
+  const float *after = nullptr;        // packed columns that the worker will probably read next
   int64_t columnUnit = kPanel;         // columns of B come to the epilogue in multiples of it, the last excepted
 };
 
@@ -78,7 +79,7 @@ struct GemmTask {
   int64_t ldc;
 
   // The part of row tiles x [j, j+cols) that one K block adds; the epilogue runs when it was the last.
-  // `ahead` are the packed columns that come next; the first tiles read them ahead, a panel each.
+  // `ahead` are the packed columns that come next; each tile reads its part of them ahead.
   void strip(int64_t j, int64_t cols, int64_t k0, int64_t depth, BView view, BView ahead) const {
     bool last = k0 + depth == g.k;
     for (int64_t t = tile0; t < tile1; ++t) {
@@ -86,8 +87,7 @@ struct GemmTask {
       // With a single K block C is never read again: one buffer that stays in L1 serves all tiles.
       float *out = blocking.kBlocks == 1 ? c : c + (row - i0) * ldc + (j - j0);
       for (int64_t jj = 0; jj < cols; jj += kTileCols) {
-        int64_t panel = min(max(2, cols / kPanel) - 1, (t - tile0) * (cols / kTileCols) + jj / kTileCols);
-        const float *next = ahead.b + panel * ahead.panel;
+        const float *next = ahead.b + jj / kPanel * ahead.panel;
         BView part = {view.b + jj / kPanel * view.panel, view.panel, view.row};
         tile(rows, ceilDiv(min(kTileCols, cols - jj), kPanel), depth, aBlock + (row - i0) * kBlockLd, part, out + jj,
              ldc, k0 != 0, next);
@@ -105,9 +105,17 @@ struct GemmTask {
         packPanels(bBlock, g.b + b * g.bBatch + k0 * g.bRow + j0 * g.bCol, g.bRow, g.bCol, depth, j1 - j0);
       int64_t width = ceilDiv(kTileCols * stripTiles(depth), g.columnUnit) * g.columnUnit;
       for (int64_t j = j0; j < j1; j += width)
-        strip(j, min(width, j1 - j), k0, depth, columns(j, k0, depth),
-              j + width < j1 ? columns(j + width, k0, depth) : columns(j0, k0 + depth, depth));
+        strip(j, min(width, j1 - j), k0, depth, columns(j, k0, depth), next(j + width, k0, depth));
     }
+  }
+
+  // What follows the columns before j: more of them, the next K block, or another task.
+  BView next(int64_t j, int64_t k0, int64_t depth) const {
+    if (j < j1)
+      return columns(j, k0, depth);
+    if (g.after && k0 + depth == g.k)
+      return {g.after, g.k * kPanel, kPanel};
+    return columns(j0, k0 + depth, depth);
   }
 
   // Columns from j, rows from k0 of B, in this K block.

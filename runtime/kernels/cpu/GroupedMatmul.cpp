@@ -105,9 +105,18 @@ void fewRowsTask(const GroupedJob &job, const Segment &s, const float *panels, i
   }
 }
 
-void blockTask(const GroupedJob &job, const Segment &s, const float *panels, int64_t ib, int64_t j0, int64_t j1, float *scratch) {
+// Where the panels of the next expert with rows are.
+const float *nextPanels(const dsk_grouped_matmul_args &g, int64_t expert, int64_t stride) {
+  do
+    ++expert;
+  while (expert < g.experts && g.offsets[expert + 1] == g.offsets[expert]);
+  return expert < g.experts ? g.panels + expert * stride : nullptr;
+}
+
+void blockTask(const GroupedJob &job, const Segment &s, const float *panels, const float *after, int64_t ib, int64_t j0, int64_t j1,
+               float *scratch) {
   const dsk_grouped_matmul_args &g = s.g;
-  Gemm gemm = {1, s.rows, job.columns, g.k, packSegment, &s, panels, 0, 0, 0, true, job.epilogue, const_cast<Segment *>(&s), 0, 0, kUnit};
+  Gemm gemm = {1, s.rows, job.columns, g.k, packSegment, &s, panels, 0, 0, 0, true, job.epilogue, const_cast<Segment *>(&s), 0, 0, after, kUnit};
   Blocking k = {ceilDiv(s.rows, kTileRows), job.units, job.rowBlocks(s.rows), job.nBlocks, max(1, ceilDiv(g.k, kMaxDepth))};
   int64_t tile0 = evenPart(k.rowTiles, k.mBlocks, ib), tile1 = evenPart(k.rowTiles, k.mBlocks, ib + 1);
   float *c = scratch + job.mostRows * kBlockLd;
@@ -133,7 +142,7 @@ void groupedTasks(void *closure, int64_t begin, int64_t end, int32_t worker) {
       if (s.rows <= kFewRows)
         fewRowsTask(job, s, g.panels + e * stride, j0, j1, scratch);
       else
-        blockTask(job, s, g.panels + e * stride, ib, j0, j1, scratch);
+        blockTask(job, s, g.panels + e * stride, jb + 1 < job.nBlocks ? g.panels + e * stride + j1 * g.k : nextPanels(g, e, stride), ib, j0, j1, scratch);
     }
     first += tasks;
   }

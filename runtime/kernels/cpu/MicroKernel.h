@@ -50,7 +50,7 @@ DSK_INLINE void multiplyAdd(Vec (&acc)[M][V], const float *a, Rows rows, const f
   }
 }
 
-// Meanwhile `ahead` is brought to L2, 64 bytes per step of k: with 32 columns two tiles read the next ones.
+// Meanwhile as much of B from `ahead` on, at the same strides, is brought to L2.
 template <int M, int Panels, typename Rows>
 DSK_INLINE void microKernel(int64_t depth, const float *a, Rows rows, BView b, const float *ahead, float *c,
                             int64_t ldc, bool add) {
@@ -63,11 +63,11 @@ DSK_INLINE void microKernel(int64_t depth, const float *a, Rows rows, BView b, c
       acc[i][v] = add ? load(c + i * ldc + v * W) : Vec(0.0f);
   const float *bk = b.b;
   int64_t k = 0;
-  for (; k + 4 <= depth; k += 4, ahead += 64) {
+  for (; k + 4 <= depth; k += 4, ahead += 4 * kPanel) {
     if constexpr (Rows::readAhead) {
 #pragma unroll
-      for (int line = 0; line < 4; ++line)
-        _mm_prefetch(reinterpret_cast<const char *>(ahead + 16 * line), _MM_HINT_T1);
+      for (int line = 0; line < 4 * Panels; ++line)
+        _mm_prefetch(reinterpret_cast<const char *>(ahead + line / 4 * b.panel + line % 4 * kPanel), _MM_HINT_T1);
     }
 #pragma unroll
     for (int u = 0; u < 4; ++u, bk += b.row)

@@ -56,6 +56,30 @@ struct Case {
   int64_t experts, k, tokens, hidden, width;
 };
 
+struct Route {
+  std::vector<int64_t> permutation, offsets{0};
+};
+
+// k different experts per token: at random, or for a single one those of turn `turn`.
+Route makeRoute(const Case &c, int64_t turn) {
+  std::vector<std::vector<int64_t>> rows(c.experts);
+  std::mt19937 engine(1);
+  for (int64_t t = 0; t < c.tokens; ++t) {
+    std::vector<int64_t> order(c.experts);
+    std::iota(order.begin(), order.end(), turn * c.k);
+    if (c.tokens > 1)
+      std::shuffle(order.begin(), order.end(), engine);
+    for (int64_t j = 0; j < c.k; ++j)
+      rows[order[j] % c.experts].push_back(t * c.k + j);
+  }
+  Route route;
+  for (const auto &of : rows) {
+    route.permutation.insert(route.permutation.end(), of.begin(), of.end());
+    route.offsets.push_back(route.permutation.size());
+  }
+  return route;
+}
+
 struct Bench {
   void *library;
   BenchExec &exec;
@@ -87,36 +111,30 @@ struct Bench {
 
   void run(const Case &c) {
     int64_t rows = c.tokens * c.k, perExpert = 3 * c.hidden * c.width;
-    std::vector<std::vector<int64_t>> chosen(c.experts);
-    std::mt19937 engine(1);
-    for (int64_t t = 0; t < c.tokens; ++t) {
-      std::vector<int64_t> order(c.experts);
-      std::iota(order.begin(), order.end(), 0);
-      std::shuffle(order.begin(), order.end(), engine);
-      for (int64_t j = 0; j < c.k; ++j)
-        chosen[order[j]].push_back(t * c.k + j);
-    }
-    std::vector<int64_t> permutation, offsets{0};
-    for (const auto &of : chosen) {
-      permutation.insert(permutation.end(), of.begin(), of.end());
-      offsets.push_back(permutation.size());
-    }
+    // One token takes other experts in every run, so that their weights are not in a cache from the run before.
+    std::vector<Route> routes;
+    for (int64_t i = 0; i < (c.tokens == 1 ? c.experts / c.k : 1); ++i)
+      routes.push_back(makeRoute(c, i));
+    size_t next = 0;
     float *panels = floats(c.experts * 2 * c.hidden * c.width), *down = floats(c.experts * c.hidden * c.width);
     float *x = floats(c.tokens * c.hidden), *h = floats(rows * c.width), *y = floats(rows * c.hidden), *scale = floats(rows);
-    dsk_grouped_matmul_args first = {x,      panels,    nullptr, permutation.data(), offsets.data(), h, rows,        c.experts, c.k,
+    dsk_grouped_matmul_args first = {x,      panels,    nullptr, nullptr, nullptr, h, rows,        c.experts, c.k,
                                      c.hidden, c.width, 0,       1,                  DSK_ACT_SILU};
-    dsk_grouped_matmul_args second = {h,       down,     scale, permutation.data(), offsets.data(), y, rows, c.experts, c.k,
+    dsk_grouped_matmul_args second = {h,       down,     scale, nullptr, nullptr, y, rows, c.experts, c.k,
                                       c.width, c.hidden, 0,     0,                  DSK_ACT_IDENTITY};
     auto *grouped = kernel<decltype(dsk_grouped_matmul_f32)>("dsk_grouped_matmul_f32");
     double time = median(budget, exec, [&] {
+      const Route &route = routes[next++ % routes.size()];
+      first.permutation = second.permutation = route.permutation.data();
+      first.offsets = second.offsets = route.offsets.data();
       grouped(&exec, &first);
       grouped(&exec, &second);
     });
     double denseTime = 0;
     int64_t touched = 0;
     std::vector<double> known(rows + 1, -1); // by rows of an expert
-    for (const auto &of : chosen) {
-      int64_t r = of.size();
+    for (int64_t e = 0; e < c.experts; ++e) {
+      int64_t r = routes[0].offsets[e + 1] - routes[0].offsets[e];
       if (!r)
         continue;
       if (known[r] < 0)
