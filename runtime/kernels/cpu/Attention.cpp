@@ -55,23 +55,31 @@ struct AttentionTask {
   Buffers &buf;
   int64_t b, hk, r0, rows;
   KeyRange ranges[kRowBlock / kTileRows];
-  // Of a row: the keys of the band, and the classes of its mask.
+  bool started[kRowBlock / kTileRows]; // whether o holds a sum
+  // What a row is, the keys of its band, and the classes of its mask.
   struct Row {
-    int64_t first, last;
+    int64_t head, query, first, last;
     const uint32_t *classes;
-  } seen[kRowBlock];
+  } row[kRowBlock];
 
-  int64_t head(int64_t r) const { return hk * (g.heads / g.kv_heads) + (r0 + r) / g.q_len; }
-  int64_t query(int64_t r) const { return (r0 + r) % g.q_len; }
-  // Keys [begin, end) that rows may see.
+  AttentionTask(const AttentionJob &job, Buffers &buf, int64_t b, int64_t hk, int64_t r0, int64_t rows)
+      : job(job), g(*job.args), buf(buf), b(b), hk(hk), r0(r0), rows(rows) {}
+
+  // Returns the keys that some row's band contains.
   KeyRange findRows() {
     KeyRange whole = {g.kv_len, 0, true};
+    int64_t head = hk * (g.heads / g.kv_heads) + r0 / g.q_len, query = r0 % g.q_len;
     for (int64_t r = 0; r < rows; ++r) {
-      int64_t diagonal = query(r) + g.kv_len - g.q_len;
+      int64_t diagonal = query + g.kv_len - g.q_len;
       int64_t first = min(g.kv_len, max(0, diagonal - g.left));
       int64_t last = max(first, min(g.kv_len, diagonal + g.right + 1));
-      seen[r] = {first, last, job.classes.at + b * job.classes.batch + head(r) * job.classes.head + query(r) * job.classes.row};
+      row[r] = {head, query, first, last,
+                job.classes.at + b * job.classes.batch + head * job.classes.head + query * job.classes.row};
       whole = {min(whole.begin, first), max(whole.end, last), true};
+      if (++query == g.q_len) {
+        query = 0;
+        ++head;
+      }
     }
     return whole;
   }
@@ -84,10 +92,10 @@ struct AttentionTask {
     KeyRange range = {keys, 0, true};
     uint32_t classes = 0;
     for (int64_t r = tileRow(t); r < tileRow(t + 1); ++r) {
-      range.begin = min(range.begin, seen[r].first - j0);
-      range.end = max(range.end, seen[r].last - j0);
+      range.begin = min(range.begin, row[r].first - j0);
+      range.end = max(range.end, row[r].last - j0);
       if (g.mask)
-        classes |= seen[r].classes[j0 / kKeyBlock];
+        classes |= row[r].classes[j0 / kKeyBlock];
     }
     range.begin = max(range.begin, 0);
     range.end = min(range.end, keys);
@@ -113,7 +121,7 @@ struct AttentionTask {
   void loadQueries() const {
     Vec scale = Vec(g.scale);
     for (int64_t r = 0; r < rows; ++r) {
-      const float *from = g.q + b * g.q_batch + head(r) * g.q_head + query(r) * g.q_row;
+      const float *from = g.q + b * g.q_batch + row[r].head * g.q_head + row[r].query * g.q_row;
       readAhead(from + kAhead * g.q_row, g.head_dim);
       for (int64_t d = 0; d < job.depthBlocks; ++d) {
         int64_t d0 = evenPart(g.head_dim, job.depthBlocks, d), n = evenPart(g.head_dim, job.depthBlocks, d + 1) - d0;
@@ -164,9 +172,9 @@ struct AttentionTask {
 
   void addMask(int64_t r, int64_t j0, KeyRange range) const {
     float *p = buf.p + r * kBlockLd;
-    int64_t from = min(range.end, max(range.begin, seen[r].first - j0)), to = max(from, min(range.end, seen[r].last - j0));
+    int64_t from = min(range.end, max(range.begin, row[r].first - j0)), to = max(from, min(range.end, row[r].last - j0));
     if (g.mask && range.adds) {
-      const float *m = g.mask + b * g.m_batch + head(r) * g.m_head + query(r) * g.m_row + j0 * g.m_col;
+      const float *m = g.mask + b * g.m_batch + row[r].head * g.m_head + row[r].query * g.m_row + j0 * g.m_col;
       if (g.m_col == 1)
         for (int64_t j = from; j < to; j += W) {
           Mask lanes = firstLanes(to - j);
@@ -244,7 +252,7 @@ struct AttentionTask {
   }
 
   // o += p v
-  void values(int64_t j0, KeyRange whole) const {
+  void values(int64_t j0, KeyRange whole) {
     BView view = buf.panels.values(j0, whole);
     for (int64_t d = 0; d < g.v_dim; d += kTileCols)
       for (int64_t t = 0; t < tiles(); ++t) {
@@ -252,13 +260,15 @@ struct AttentionTask {
         if (!ranges[t].empty())
           tile(n, ceilDiv(min(kTileCols, g.v_dim - d), kPanel), ranges[t].end - j, buf.p + r * kBlockLd + j,
                {view.b + d / kPanel * view.panel + j * view.row, view.panel, view.row}, buf.o + r * buf.ldo + d, buf.ldo,
-               true, view.b);
+               started[t], view.b);
       }
+    for (int64_t t = 0; t < tiles(); ++t)
+      started[t] |= !ranges[t].empty();
   }
 
   void storeOutput() const {
     for (int64_t r = 0; r < rows; ++r) {
-      float *to = g.out + b * g.o_batch + head(r) * g.o_head + query(r) * g.o_row;
+      float *to = g.out + b * g.o_batch + row[r].head * g.o_head + row[r].query * g.o_row;
       Vec inverse = Vec(1.0f / buf.sum[r]);
       for (int64_t d = 0; d < g.v_dim; d += W)
         store(to + d, load(buf.o + r * buf.ldo + d) * inverse, firstLanes(g.v_dim - d));
@@ -266,13 +276,13 @@ struct AttentionTask {
   }
 
   // Returns whether keys that were left out would matter, because some row has nothing better.
-  bool attend(bool all) {
-    KeyRange band = all ? KeyRange{0, g.kv_len, true} : findRows();
+  bool attend(KeyRange band, bool all) {
     for (int64_t r = 0; r < rows; ++r) {
       buf.max[r] = -kInfinity;
       buf.sum[r] = 0;
     }
-    zeroFloats(buf.o, rows * buf.ldo);
+    for (int64_t t = 0; t < tiles(); ++t)
+      started[t] = false;
     bool inPlace = rows <= kFewQueries && g.k_col == 1 && job.depthBlocks == 1;
     for (int64_t j0 = band.begin / kKeyBlock * kKeyBlock; j0 < band.end; j0 += kKeyBlock) {
       KeyRange whole = plan(j0, min(kKeyBlock, g.kv_len - j0), all);
@@ -285,6 +295,9 @@ struct AttentionTask {
       softmax(j0);
       values(j0, whole);
     }
+    for (int64_t t = 0; t < tiles(); ++t)
+      if (!started[t])
+        zeroFloats(buf.o + tileRow(t) * buf.ldo, (tileRow(t + 1) - tileRow(t)) * buf.ldo);
     bool missing = false;
     for (int64_t r = 0; r < rows; ++r)
       missing |= buf.max[r] < kHidden / 2;
@@ -292,9 +305,10 @@ struct AttentionTask {
   }
 
   void run() {
+    KeyRange band = findRows();
     loadQueries();
-    if (attend(false))
-      attend(true);
+    if (attend(band, false))
+      attend({0, g.kv_len, true}, true);
     storeOutput();
   }
 };
@@ -311,7 +325,7 @@ void attentionTasks(void *closure, int64_t begin, int64_t end, int32_t worker) {
     int64_t block = t % job.blocks, hk = t / job.blocks % g.kv_heads, b = t / job.blocks / g.kv_heads;
     int64_t r0 = evenPart(job.rows, job.blocks, block);
     buf.panels.select(b, hk);
-    AttentionTask{job, g, buf, b, hk, r0, evenPart(job.rows, job.blocks, block + 1) - r0, {}, {}}.run();
+    AttentionTask(job, buf, b, hk, r0, evenPart(job.rows, job.blocks, block + 1) - r0).run();
   }
 }
 
