@@ -1,6 +1,8 @@
 """Tests of tools/evaluation; run by test/suites/eval, which tools/check counts."""
 import argparse
+import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -197,6 +199,25 @@ class Tasks(unittest.TestCase):
         self.assertIn("drop +0.00% [+0.00%, +0.00%], at most 0.50%", same.stdout)
         self.assertIn("has scores of digits, evaluation data", other.stderr)
         self.assertEqual((same.returncode, other.returncode), (0, 1))
+
+    def test_sweep_and_max_drop(self):
+        with tempfile.TemporaryDirectory() as work:
+            json_file, svg, package = (pathlib.Path(work) / name for name in ("sweep.json", "sweep.svg", "gated.dsm"))
+            swept = self.tool("sweep", "--task", "digits", "--sparsity", "0,50,90", "-o", json_file, "--plot", svg)
+            self.assertEqual(swept.returncode, 0, swept.stderr)
+            dense, none, half, most = json.loads(json_file.read_text())["rows"]
+            self.assertIn("weights not read", svg.read_text())
+            chosen = self.tool("max-drop", "--task", "digits", "--max-drop", "2%", "-o", package)
+            self.assertEqual(chosen.returncode, 0, chosen.stderr)
+            bounds = [float(b) for b in re.findall(r"at most ([0-9.]+)%", chosen.stdout)]
+            held_out = float(re.search(r"held-out data ([+-][0-9.]+)%", chosen.stdout)[1])
+            samples = tasks.Digits().samples("evaluation")
+            before, after = (tasks.run_task(tasks.Digits(), open_engine(path, "ds"), samples)["accuracy"] for path in (MODELS / "digits_mlp.onnx", package))
+        self.assertEqual(none["metrics"], dense["metrics"])  # threshold 0 closes nothing
+        self.assertTrue(0.4 < half["sparsity"] < 0.6 and most["sparsity"] > 0.85)
+        self.assertTrue(half["drop"][0] < 0.02 < most["drop"][1])
+        self.assertTrue(all(b <= 2 for b in bounds[:-1]) and len(bounds) > 3)
+        self.assertAlmostEqual(held_out / 100, before.value - after.value, delta=5e-5)
 
     def test_data_is_keyed_by_input(self):
         with tempfile.TemporaryDirectory() as work:

@@ -76,10 +76,30 @@ def drop(options):
         print(f"  {name:20} {before[name].value:7.2%} -> {after[name].value:7.2%}   drop {value:+.2%} [{low:+.2%}, {high:+.2%}], at most {bound:.2%}")
 
 
+def sweep(options):
+    import sweep as sweeping
+
+    sweeping.sweep(options)
+
+
+def max_drop(options):
+    import sweep as sweeping
+
+    sweeping.max_drop(options)
+
+
 def plot(options):
     import plot as plotting
 
     plotting.plot(options.results, options.out)
+
+
+def percent(text):
+    return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+
+
+def levels(text):
+    return [float(part) / 100 for part in text.split(",")]
 
 
 def balance(options):
@@ -114,7 +134,20 @@ def parse(arguments):
     sub = command(drop, "drop", "what the second model loses against the first, on the same samples, with the 95%% interval", common, split)
     sub.add_argument("before", metavar="A", help="a model, or what `run --json` printed")
     sub.add_argument("after", metavar="B")
-    sub = command(plot, "plot", "draws what `ds-run --stats --json` wrote, as SVG")
+    sub = command(sweep, "sweep", "accuracy and latency at several sparsities", common)
+    sub.add_argument("model", nargs="?", metavar="MODEL.onnx")
+    sub.add_argument("--sparsity", type=levels, default=levels("0,10,20,30,40,50,60,70,80,90"), metavar="0,10,..90", help="in percent")
+    sub.add_argument("--gates", metavar="FILE", help="thresholds by ds-sparsity-calibrate; made on calibration data if not given")
+    sub.add_argument("--samples", type=int, default=16, metavar="N", help="of the calibration data, for the thresholds (16)")
+    sub.add_argument("-o", "--out", metavar="FILE.json")
+    sub.add_argument("--plot", metavar="FILE.svg", help="also draws it")
+    sub = command(max_drop, "max-drop", "the most sparsity at which the upper 95%% bound of the drop on calibration data is allowed", common)
+    sub.add_argument("model", nargs="?", metavar="MODEL.onnx")
+    sub.add_argument("--max-drop", type=percent, default=0.01, metavar="1%", help="of the task's first metric, in points (1%%)")
+    sub.add_argument("--gates", metavar="FILE", help="thresholds by ds-sparsity-calibrate; made on calibration data if not given")
+    sub.add_argument("--samples", type=int, default=16, metavar="N", help="of the calibration data, for the thresholds (16)")
+    sub.add_argument("-o", "--out", metavar="FILE.dsm", help="the package with these gates")
+    sub = command(plot, "plot", "draws what `sweep -o` or `ds-run --stats --json` wrote, as SVG")
     sub.add_argument("results", metavar="FILE.json")
     sub.add_argument("-o", "--out", required=True, metavar="FILE.svg")
     sub = command(balance, "balance", "load-aware routing on a router skewed on purpose: evenness, and the change of the output")

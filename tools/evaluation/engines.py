@@ -1,4 +1,4 @@
-"""Ways to run a model, all with `inputs` (names), `run({name: array}) -> [array]` and `seconds(feeds)`: ONNX Runtime, our packages."""
+"""Ways to run a model, all with `inputs` (names) and `run({name: array}) -> [array]`: ONNX Runtime, our packages. And how fast they are."""
 import os
 import statistics
 import subprocess
@@ -10,15 +10,18 @@ from places import BUILD, ROOT
 
 
 class Engine:
-    def seconds(self, feeds, rounds=3):
-        """Median seconds of one pass over some samples, after one to warm up."""
-        times = []
-        for _ in range(rounds + 1):
-            begin = time.perf_counter()
-            for feed in feeds:
-                self.run(feed)
-            times.append(time.perf_counter() - begin)
-        return statistics.median(times[1:]) / len(feeds)
+    def seconds(self, feeds):
+        """Of one pass over some samples."""
+        begin = time.perf_counter()
+        for feed in feeds:
+            self.run(feed)
+        return time.perf_counter() - begin
+
+
+def speed(engine, other, feeds, rounds=9):
+    """Seconds per sample, and how many times faster than the other one; in turns, so that what else the machine does falls on both."""
+    pairs = [(engine.seconds(feeds), other.seconds(feeds)) for _ in range(rounds + 1)][1:]
+    return statistics.median(own for own, _ in pairs) / len(feeds), statistics.median(its / own for own, its in pairs)
 
 
 class OnnxRuntime(Engine):
