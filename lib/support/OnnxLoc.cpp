@@ -6,6 +6,9 @@
 
 using namespace mlir;
 
+// A raised op stands for dozens of nodes; the first ones are those of its result.
+static constexpr size_t kMaxDescribed = 4;
+
 Location mlir::ds::onnxLoc(MLIRContext *context, StringRef name, StringRef opType, StringRef file) {
   Location node = NameLoc::get(StringAttr::get(context, name.empty() ? StringRef("?") : name));
   Location line = FileLineColLoc::get(context, file, 0, 0);
@@ -37,6 +40,9 @@ std::string mlir::ds::describe(Location loc) {
   llvm::raw_string_ostream os(text);
   if (nodes.empty())
     os << loc;
-  llvm::interleaveComma(nodes, os, [&](auto &n) { os << "node '" << n.first.getValue() << "' (" << n.second.getValue() << ")"; });
+  ArrayRef<std::pair<StringAttr, StringAttr>> shown = nodes.getArrayRef().take_front(kMaxDescribed);
+  llvm::interleaveComma(shown, os, [&](auto &n) { os << "node '" << n.first.getValue() << "' (" << n.second.getValue() << ")"; });
+  if (shown.size() < nodes.size())
+    os << " and " << nodes.size() - shown.size() << " more";
   return text;
 }
