@@ -128,6 +128,24 @@ func.func @main(%x: tensor<1x2x1x8xf32>, %past: tensor<1x2x?x8xf32> {ds.dims = [
 }
 
 // -----
+// Something else needs the mask, too: it stays for that.
+// CHECK-LABEL: @main
+// CHECK: %[[M:.*]] = ds.select
+// CHECK: %[[A:.*]] = ds.attention %arg0, %arg0, %arg0 {causal, scale = 1.000000e+00 : f64}
+// CHECK: return %[[A]], %[[M]]
+func.func @main(%x: tensor<1x2x5x8xf32>) -> (tensor<1x2x5x8xf32>, tensor<5x5xf32>) {
+  %zero = ds.constant dense<0.0> : tensor<f32>
+  %low = ds.constant dense<0xFF800000> : tensor<f32>
+  %s = ds.iota [5] : tensor<5xi64>
+  %q = ds.reshape %s to [5, 1] : (tensor<5xi64>) -> tensor<5x1xi64>
+  %0 = ds.less %q, %s : (tensor<5x1xi64>, tensor<5xi64>) -> tensor<5x5xi1>
+  %m = ds.select %0, %low, %zero : (tensor<5x5xi1>, tensor<f32>, tensor<f32>) -> tensor<5x5xf32>
+  %1 = ds.attention %x, %x, %x mask %m {scale = 1.0 : f64}
+     : (tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>, tensor<5x5xf32>) -> tensor<1x2x5x8xf32>
+  return %1, %m : tensor<1x2x5x8xf32>, tensor<5x5xf32>
+}
+
+// -----
 // No bands: an offset that is data, positions along the heads, a constant with a hole, numbers that leave some weight, a
 // bound on the keys alone, strides.
 // CHECK-LABEL: @main
