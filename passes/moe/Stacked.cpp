@@ -38,6 +38,7 @@ private:
   LogicalResult matchDown();
   LogicalResult matchHiddenLayer(Label width);
   FailureOr<Stack> matchUp(Value v, Label width);
+  Value bySlots(const Labelled &v);
   LogicalResult matchMixing();
   LogicalResult sameChoice(const Product &product);
 
@@ -218,17 +219,34 @@ FailureOr<Stack> Stacked::matchUp(Value v, Label width) {
   return stack(*up, own);
 }
 
+// The values of tokens and slots where the slots are the last axis; null if there is no such place.
+Value Stacked::bySlots(const Labelled &v) {
+  LabelList wanted = tokens + summed;
+  auto inSlots = [&](const Labelled &at) { return !at.axes.empty() && at.flat() == wanted && at.axes.back() == summed; };
+  Labelled at = grid.through(v, inSlots);
+  if (at.flat() != wanted)
+    return nullptr;
+  // From here on reshapes keep the order, whether or not the tokens' axes are known.
+  auto slots = summed.empty() ? 1 : constantOf(grid.size(summed[0]));
+  auto isLast = [&](Value at) {
+    auto type = cast<RankedTensorType>(at.getType());
+    return type.getRank() && slots && type.getShape().back() == *slots;
+  };
+  Value found = at.value;
+  while (!isLast(found) && found.getDefiningOp<ReshapeOp>())
+    found = found.getDefiningOp<ReshapeOp>().getInput();
+  return isLast(found) ? found : Value();
+}
+
 // weights [T, k] (B), or zeros [T, E] with the weights scattered to the chosen experts (D)
 LogicalResult Stacked::matchMixing() {
   LabelList wanted = tokens + summed;
   const Labelled &w = *mixing;
   if (!layer.isDense) {
-    auto inSlots = [&](const Labelled &at) { return !at.axes.empty() && at.flat() == wanted && at.axes.back() == summed; };
-    Labelled weights = grid.through(w, inSlots), experts = grid.through(*indices, inSlots);
-    if (!inSlots(weights) || !inSlots(experts))
+    layer.weights = bySlots(w);
+    layer.experts = bySlots(*indices);
+    if (!layer.weights || !layer.experts)
       return fail(Stage::router, root, "the weights of the sum are not one per token and slot");
-    layer.weights = weights.value;
-    layer.experts = experts.value;
     return success();
   }
   Labelled at = grid.through(w, [](const Labelled &v) { return v.value.getDefiningOp<ScatterElementsOp>() != nullptr; });
