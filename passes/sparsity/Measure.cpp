@@ -92,7 +92,7 @@ FailureOr<SmallVector<Tensor>> GateMeasure::run(ArrayRef<Tensor> sample, const G
   return executor.run(func, sample);
 }
 
-// Quantiles of the magnitudes, and the energy below them. Zeros are closed by any threshold.
+// Quantiles of the magnitudes, and the energy below them. A threshold lies between two magnitudes, so that rounding does not decide.
 void GateMeasure::measure(MeasuredSite &site, std::vector<float> &magnitudes) {
   llvm::sort(magnitudes);
   double all = 0, below = 0;
@@ -101,10 +101,11 @@ void GateMeasure::measure(MeasuredSite &site, std::vector<float> &magnitudes) {
   size_t closed = 0;
   for (int level = 0; level < kLevels; ++level) {
     size_t want = magnitudes.size() * level / kLevels;
-    float threshold = want ? magnitudes[want - 1] : 0;
-    for (; closed < magnitudes.size() && want && magnitudes[closed] <= threshold; ++closed)
+    float last = want ? magnitudes[want - 1] : 0;
+    for (; closed < magnitudes.size() && want && magnitudes[closed] <= last; ++closed)
       below += static_cast<double>(magnitudes[closed]) * magnitudes[closed];
-    site.threshold[level] = threshold;
+    float middle = want && closed < magnitudes.size() ? last + (magnitudes[closed] - last) / 2 : last;
+    site.threshold[level] = closed < magnitudes.size() && middle >= magnitudes[closed] ? last : middle;
     site.sparsity[level] = magnitudes.empty() ? 0 : static_cast<double>(closed) / magnitudes.size();
     site.energy[level] = all > 0 ? below / all : 0;
   }

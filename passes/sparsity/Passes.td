@@ -52,7 +52,7 @@ def Calibrate : Pass<"ds-sparsity-calibrate", "ModuleOp"> {
     ```
     becomes
     ```mlir
-    %0 = ds.gate %x {ds.site = "up", ds.sparsity = 5.000000e-01 : f64, threshold = 2.000000e+00 : f64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+    %0 = ds.gate %x {ds.site = "up", ds.sparsity = 5.000000e-01 : f64, threshold = 2.500000e+00 : f64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
     ```
   }];
   let options = [

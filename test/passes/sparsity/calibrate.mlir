@@ -13,8 +13,8 @@
 
 // x has |x| from 1 to 20 in every sample, and y a few large features: closing the others of y removes least, so y's gate closes most.
 // The gate of z has no site, and stays.
-// CHECK: ds.gate %arg0 {ds.site = "a", ds.sparsity = 1.000000e-01 : f64, threshold = 2.000000e+00 : f64}
-// CHECK: ds.gate %arg1 {ds.site = "b", ds.sparsity = 8.000000e-01 : f64, threshold = 1.250000e-01 : f64}
+// CHECK: ds.gate %arg0 {ds.site = "a", ds.sparsity = 1.000000e-01 : f64, threshold = 2.500000e+00 : f64}
+// CHECK: ds.gate %arg1 {ds.site = "b", ds.sparsity = 8.000000e-01 : f64, threshold = 4.062500e+00 : f64}
 // CHECK: ds.gate %{{.*}} {threshold = 1.000000e-01 : f64}
 // JSON: "format": "ds-gates-1"
 // JSON: "samples": 3
