@@ -161,7 +161,9 @@ static FailureOr<SmallVector<Tensor>> readSample(func::FuncOp func, const std::s
     FailureOr<Tensor> input =
         StringRef(path).ends_with(".npz") ? readNpz(path, name, type, message) : readNpy(path + "/" + name + ".npy", type, message);
     if (failed(input))
-      return func.emitError() << "input " << i << " '" << name << "': " << message;
+      return emitError(func.getLoc()) << "input " << i << " '" << name << "': " << message;
+    if (failed(verifyCompatibleShape(func.getArgumentTypes()[i], input->type())))
+      return emitError(func.getLoc()) << "input " << i << " '" << name << "' of " << path << " is a " << input->type() << ", not a " << func.getArgumentTypes()[i];
     inputs.push_back(*input);
   }
   return inputs;
@@ -174,7 +176,7 @@ FailureOr<std::vector<SmallVector<Tensor>>> mlir::ds::readSamples(func::FuncOp f
     if (StringRef(it->path()).ends_with(".npz") || llvm::sys::fs::is_directory(it->path()))
       paths.push_back(it->path());
   if (error || paths.empty())
-    return func.emitError() << "no samples in '" << folder << "'" << (error ? ": " + error.message() : std::string(": it has neither .npz files nor folders"));
+    return emitError(func.getLoc()) << "no samples in '" << folder << "'" << (error ? ": " + error.message() : std::string(": it has neither .npz files nor folders"));
   llvm::sort(paths);
   std::vector<SmallVector<Tensor>> samples;
   for (const std::string &path : paths) {
