@@ -7,11 +7,15 @@ namespace {
 
 constexpr int kMaxGatedRows = 4;
 constexpr int64_t kGatedColumns = 16384; // of a block of C: long runs of B
-constexpr int64_t kAhead = 128;          // columns between what is read and what is brought to L2
-// Rows of B at once: many, so that C, which does not fit L1, is loaded and stored rarely.
+// Rows of B at once: many, so that C, which does not fit L1, is loaded and stored rarely. kAhead: columns between what is read and what is
+// brought near, to L2 or (kHint) L1; both as measured.
 #if defined(__AVX512F__)
+constexpr int64_t kAhead = 128;
+constexpr int kHint = _MM_HINT_T1;
 constexpr int rowsAtOnce(int m) { return m == 1 ? 16 : m == 2 ? 8 : 4; }
 #else
+constexpr int64_t kAhead = 64;
+constexpr int kHint = _MM_HINT_T0;
 constexpr int rowsAtOnce(int m) { return m == 1 ? 12 : 4; }
 #endif
 
@@ -86,7 +90,7 @@ __attribute__((noinline)) void addRows(const float *const (&rows)[R], const floa
     for (; j + kPanel <= end; j += kPanel) {
 #pragma unroll
       for (int r = 0; r < R; ++r)
-        _mm_prefetch(reinterpret_cast<const char *>(from[r] + j + shift), _MM_HINT_T1);
+        _mm_prefetch(reinterpret_cast<const char *>(from[r] + j + shift), kHint);
 #pragma unroll
       for (int v = 0; v < kPanelVecs; ++v)
         step(j + v * W, [](const float *p) { return load(p); });
