@@ -1,7 +1,10 @@
 // RUN: ds-opt %s --ds-graph-raise-attention-masks --split-input-file | FileCheck %s
 // RUN: ds-opt %s --ds-graph-raise-attention-masks --split-input-file --certify -o /dev/null
+// RUN: ds-opt %s --ds-graph-raise-attention-masks --split-input-file --remarks-filter=".*raise-attention-masks" --remark-policy=all \
+// RUN:   -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // Causal, and the padding stays: what transformers exports.
+// REMARK: [Passed] raised{{.*}}a causal mask, the rest of it stays added
 // CHECK-LABEL: @main
 // CHECK: %[[M:.*]] = ds.select %arg1, %{{.*}}, %{{.*}} : (tensor<?x1x1x?xi1>, tensor<f32>, tensor<f32>) -> tensor<?x1x1x?xf32>
 // CHECK: ds.attention %arg0, %arg0, %arg0 mask %[[M]] {causal, excluded = -3.4028234663852886E+38 : f64, scale = 1.000000e+00 : f64}
@@ -26,6 +29,7 @@ func.func @main(%x: tensor<?x2x?x8xf32> {ds.dims = ["batch", "", "seq", ""]},
 
 // -----
 // A sliding window over a cache: keys after s + past - 3, up to s + past. The masked-out side may be selected first.
+// REMARK: [Passed] raised{{.*}}a causal mask of 3 keys up to each query's own:
 // CHECK-LABEL: @main
 // CHECK: ds.attention %arg0, %[[K:.*]], %[[K]] {causal, scale = 1.000000e+00 : f64, window_left = 2 : i64}
 // CHECK-NEXT: return
@@ -57,6 +61,7 @@ func.func @main(%x: tensor<1x2x?x8xf32> {ds.dims = ["", "", "new", ""]}, %past: 
 
 // -----
 // Up to two positions to both sides; one further to the right would be another band, and is not taken for the causal one.
+// REMARK: [Passed] raised{{.*}}a window's mask of 3 keys up to each query's own:
 // CHECK-LABEL: @main
 // CHECK: ds.attention %arg0, %arg0, %arg0 {scale = 1.000000e+00 : f64, window_left = 2 : i64, window_right = 2 : i64}
 // CHECK: ds.attention %arg0, %arg0, %arg0 {scale = 1.000000e+00 : f64, window_right = 1 : i64}
@@ -107,6 +112,7 @@ func.func @main(%x: tensor<1x2x?x8xf32> {ds.dims = ["", "", "new:1..3", ""]}, %k
 
 // -----
 // One query sees all keys up to its own: nothing is left to exclude.
+// REMARK: [Passed] raised{{.*}}a mask that excludes nothing:
 // CHECK-LABEL: @main
 // CHECK: ds.attention %arg0, %{{.*}}, %{{.*}} {scale = 1.000000e+00 : f64}
 func.func @main(%x: tensor<1x2x1x8xf32>, %past: tensor<1x2x?x8xf32> {ds.dims = ["", "", "past", ""]}) -> tensor<1x2x1x8xf32> {
@@ -148,6 +154,11 @@ func.func @main(%x: tensor<1x2x5x8xf32>) -> (tensor<1x2x5x8xf32>, tensor<5x5xf32
 // -----
 // No bands: an offset that is data, positions along the heads, a constant with a hole, numbers that leave some weight, a
 // bound on the keys alone, strides.
+// REMARK: [Missed] mask{{.*}}no condition of the mask is proved to be a band around the diagonal of queries and keys
+// REMARK: [Missed] mask{{.*}}no condition of the mask is proved
+// REMARK: [Missed] mask{{.*}}the mask is neither a constant band nor selected by a condition
+// REMARK: [Missed] mask{{.*}}what the mask excludes keeps some weight: its number is above -1e30
+// REMARK-COUNT-2: [Missed] mask{{.*}}no condition of the mask is proved
 // CHECK-LABEL: @main
 // CHECK-COUNT-6: ds.attention %arg0, %arg0, %arg0 mask %{{.*}} {scale = 1.000000e+00 : f64}
 func.func @main(%x: tensor<1x4x4x8xf32>, %offset: tensor<1xi64>, %count: tensor<i64>) -> (tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>,
