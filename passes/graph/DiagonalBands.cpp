@@ -6,6 +6,8 @@ using namespace mlir;
 using namespace mlir::ds;
 
 static constexpr unsigned kDeepest = 12;
+// Constants added to positions are no larger, so that no sum wraps.
+static constexpr int64_t kFarthest = int64_t(1) << 30;
 
 static int64_t rankOf(Value v) { return cast<RankedTensorType>(v.getType()).getRank(); }
 
@@ -75,7 +77,9 @@ std::optional<DiagonalBands::Linear> DiagonalBands::sum(Operation *op, const Lin
     return std::nullopt;
   for (auto [step, more] : llvm::zip_equal(x->steps, y->steps))
     step += more;
-  return Linear{x->steps, x->at + y->at};
+  AffineExpr at = shapes.normal(x->at + y->at);
+  auto constant = constantOf(at);
+  return !constant || std::abs(*constant) <= kFarthest ? std::optional(Linear{x->steps, at}) : std::nullopt;
 }
 
 std::optional<DiagonalBands::Linear> DiagonalBands::repeated(Value from, Value to, const Linear &x) {
@@ -132,8 +136,12 @@ std::optional<DiagonalBands::Bounds> DiagonalBands::boundsOfComparison(Operation
   if (!difference)
     return std::nullopt;
   Bounds bounds{*difference};
-  if (abs)
-    bounds.push_back(*sum(op, a->times(-1), b->times(-1)));
+  if (abs) {
+    auto opposite = sum(op, a->times(-1), b->times(-1));
+    if (!opposite)
+      return std::nullopt;
+    bounds.push_back(*opposite);
+  }
   for (Linear &bound : bounds) {
     if (negated)
       bound = {bound.times(-1).steps, (isa<LessOp>(op) ? 0 : 1) - bound.at};

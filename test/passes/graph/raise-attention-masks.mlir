@@ -153,15 +153,15 @@ func.func @main(%x: tensor<1x2x5x8xf32>) -> (tensor<1x2x5x8xf32>, tensor<5x5xf32
 
 // -----
 // No bands: an offset that is data, positions along the heads, a constant with a hole, numbers that leave some weight, a
-// bound on the keys alone, strides.
+// bound on the keys alone, strides, positions that wrap.
 // REMARK: [Missed] mask{{.*}}no condition of the mask is proved to be a band around the diagonal of queries and keys
 // REMARK: [Missed] mask{{.*}}no condition of the mask is proved
 // REMARK: [Missed] mask{{.*}}the mask is neither a constant band nor selected by a condition
 // REMARK: [Missed] mask{{.*}}what the mask excludes keeps some weight: its number is above -1e30
-// REMARK-COUNT-2: [Missed] mask{{.*}}no condition of the mask is proved
+// REMARK-COUNT-3: [Missed] mask{{.*}}no condition of the mask is proved
 // CHECK-LABEL: @main
-// CHECK-COUNT-6: ds.attention %arg0, %arg0, %arg0 mask %{{.*}} {scale = 1.000000e+00 : f64}
-func.func @main(%x: tensor<1x4x4x8xf32>, %offset: tensor<1xi64>, %count: tensor<i64>) -> (tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>,
+// CHECK-COUNT-7: ds.attention %arg0, %arg0, %arg0 mask %{{.*}} {scale = 1.000000e+00 : f64}
+func.func @main(%x: tensor<1x4x4x8xf32>, %offset: tensor<1xi64>, %count: tensor<i64>) -> (tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>,
     tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>) {
   %zero = ds.constant dense<0.0> : tensor<f32>
   %low = ds.constant dense<0xFF800000> : tensor<f32>
@@ -195,6 +195,14 @@ func.func @main(%x: tensor<1x4x4x8xf32>, %offset: tensor<1xi64>, %count: tensor<
   %m5 = ds.select %5, %zero, %low : (tensor<4x4xi1>, tensor<f32>, tensor<f32>) -> tensor<4x4xf32>
   %r5 = ds.attention %x, %x, %x mask %m5 {scale = 1.0 : f64}
      : (tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<4x4xf32>) -> tensor<1x4x4x8xf32>
-  return %r0, %r1, %r2, %r3, %r4, %r5 : tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>,
-      tensor<1x4x4x8xf32>
+  %far = ds.constant dense<2147483647> : tensor<i32>
+  %s32 = ds.iota [4] : tensor<4xi32>
+  %q32 = ds.reshape %s32 to [4, 1] : (tensor<4xi32>) -> tensor<4x1xi32>
+  %beyond = ds.add %q32, %far : (tensor<4x1xi32>, tensor<i32>) -> tensor<4x1xi32>
+  %6 = ds.less_equal %s32, %beyond : (tensor<4xi32>, tensor<4x1xi32>) -> tensor<4x4xi1>
+  %m6 = ds.select %6, %zero, %low : (tensor<4x4xi1>, tensor<f32>, tensor<f32>) -> tensor<4x4xf32>
+  %r6 = ds.attention %x, %x, %x mask %m6 {scale = 1.0 : f64}
+     : (tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<4x4xf32>) -> tensor<1x4x4x8xf32>
+  return %r0, %r1, %r2, %r3, %r4, %r5, %r6 : tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>,
+      tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>
 }
