@@ -45,6 +45,16 @@ LogicalResult Pipeline::import() {
   return success();
 }
 
+LogicalResult Pipeline::balance() {
+  std::unique_ptr<Pass> pass = createBalance();
+  auto complain = [&](const Twine &why) -> LogicalResult {
+    return emitError(UnknownLoc::get(context)) << "--moe-balance: '" << options.moeBalance << "' are no options of ds-moe-balance " << why;
+  };
+  if (failed(pass->initializeOptions(options.moeBalance, complain)))
+    return failure();
+  return passes("balance", [&](OpPassManager &pm) { pm.addPass(std::move(pass)); });
+}
+
 LogicalResult Pipeline::runTo(Stop stop) {
   // import: ONNX -> ds
   if (failed(timed("import", [&] { return import(); })))
@@ -57,6 +67,8 @@ LogicalResult Pipeline::runTo(Stop stop) {
     return failure();
   // moe: mixtures of experts as one route and one op for the experts
   if (!atGroups && failed(passes("moe", [](OpPassManager &pm) { pm.addPass(createRaise()); })))
+    return failure();
+  if (!atGroups && !options.moeBalance.empty() && failed(balance()))
     return failure();
   // sparsity: gates at calibrated thresholds
   if (!atGroups && !options.gates.empty() && failed(passes("gates", [&](OpPassManager &pm) {

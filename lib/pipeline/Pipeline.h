@@ -22,6 +22,8 @@ struct PipelineOptions {
   // A file of thresholds (ds-sparsity-calibrate), and the sparsity whose gates to take from it; empty: no gates.
   std::string gates;
   double gatesLevel = 0.5;
+  // Options of ds-moe-balance ("mode=bias rate=0.001"); empty: routers do not look at their load.
+  std::string moeBalance;
   // Told the name of each step as it begins.
   std::function<void(StringRef)> progress;
 };
@@ -57,6 +59,7 @@ public:
 
 private:
   LogicalResult import();
+  LogicalResult balance();
   LogicalResult passes(StringRef name, llvm::function_ref<void(OpPassManager &)> build);
   template <typename Fn> auto timed(StringRef name, Fn fn) {
     if (options.progress)

@@ -119,6 +119,16 @@ class Routing(unittest.TestCase):
                     self.assertLess(np.abs(y - expected).max() / np.abs(expected).max(), 1e-5, mode)
             self.assertLess(np.abs(state - load).max(), 1e-6, mode)
 
+    def test_the_compiled_layer_agrees(self):
+        for mode in ("select-by-load", "mix-by-load", "bias"):
+            options = argparse.Namespace(hidden=16, experts=8, chosen=2, tokens=200, batches=5, seed=0, skew=1.0, rate=0.05, mode=mode, form="B")
+            skewed = balance.SkewedLayer(options)
+            expected, _, load = balance.simulate(skewed, mode, options)
+            outputs, state = balance.run_package(skewed, options)
+            for y, right in zip(outputs, expected):
+                self.assertLess(np.abs(y - right).max() / np.abs(right).max(), 1e-5, mode)
+            self.assertLess(np.abs(state - load).max(), 1e-6, mode)
+
     def test_imbalance(self):
         even, one = routing.imbalance(np.array([5, 5, 5, 5])), routing.imbalance(np.array([8, 0, 0, 0]))
         self.assertTrue(np.allclose(even, (0, 0, 1)) and np.allclose(one, (np.sqrt(3), 3, 0)))
@@ -141,8 +151,8 @@ class Plots(unittest.TestCase):
     def test_sweep(self):
         row = lambda level, speed, value: {"level": level, "sparsity": level or 0, "ms": 10 / speed, "speedup": speed,
                                            "metrics": {"characters": [value, value - 0.01, value + 0.01]}}
-        text = self.draw({"task": "ocr", "model": "m.onnx", "threads": 1, "rows": [row(None, 1, 1), row(0.0, 1, 1), row(0.5, 1.6, 0.97)]})
-        for word in ("characters", "weights not read", "speed, dense = 1", "50%", "m.onnx"):
+        text = self.draw({"task": "ocr", "model": "m.onnx", "threads": 1, "metric": "characters", "rows": [row(None, 1, 1), row(0.0, 1, 1), row(0.5, 1.6, 0.97)]})
+        for word in ("characters", "features closed", "speed, dense = 1", "50%", "m.onnx"):
             self.assertIn(word, text)
 
     def test_experts(self):
@@ -206,7 +216,7 @@ class Tasks(unittest.TestCase):
             swept = self.tool("sweep", "--task", "digits", "--sparsity", "0,50,90", "-o", json_file, "--plot", svg)
             self.assertEqual(swept.returncode, 0, swept.stderr)
             dense, none, half, most = json.loads(json_file.read_text())["rows"]
-            self.assertIn("weights not read", svg.read_text())
+            self.assertIn("features closed", svg.read_text())
             chosen = self.tool("max-drop", "--task", "digits", "--max-drop", "2%", "-o", package)
             self.assertEqual(chosen.returncode, 0, chosen.stderr)
             bounds = [float(b) for b in re.findall(r"at most ([0-9.]+)%", chosen.stdout)]

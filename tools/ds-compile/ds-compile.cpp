@@ -25,6 +25,9 @@ static cl::list<std::string> dims("dim", cl::desc("name=value freezes a symbolic
 static cl::opt<std::string> weightsDir("weights-dir", cl::desc("Where the weights of a .mlir input are"), cl::cat(category));
 static cl::opt<std::string> gates("gates", cl::desc("File of thresholds (ds-sparsity-calibrate) of gates that skip small activations"), cl::cat(category));
 static cl::opt<double> gatesLevel("gates-level", cl::desc("Sparsity whose thresholds to take from that file"), cl::init(0.5), cl::cat(category));
+static cl::opt<std::string> moeBalance("moe-balance", cl::value_desc("mode=bias rate=0.001"), cl::cat(category),
+                                       cl::desc("Routers look at the load of their experts, a state that goes in and out (options of "
+                                                "ds-moe-balance). Changes results"));
 enum class Emit { Dsm, Obj, Llvm, Asm };
 static cl::opt<Emit> emitKind("emit", cl::desc("What to write (default: dsm)"), cl::init(Emit::Dsm), cl::cat(category),
                               cl::values(clEnumValN(Emit::Dsm, "dsm", "a package for ds-run and the runtime"),
@@ -146,7 +149,7 @@ int main(int argc, char **argv) {
   if (target != "cpu")
     return llvm::WithColor::error(llvm::errs(), "ds-compile") << "--target: only cpu\n", 1;
   given = {output, emitKind, stop, debugInfo, quiet};
-  PipelineOptions options{input, dims, weightsDir, {}, gates, gatesLevel, {}};
+  PipelineOptions options{input, dims, weightsDir, {}, gates, gatesLevel, moeBalance, {}};
   if (!quiet && llvm::sys::Process::StandardErrIsDisplayed())
     options.progress = [](StringRef step) { llvm::errs() << "\r\033[K" << step << " ..."; };
   if (failed(chooseCpus(options.cpus)))

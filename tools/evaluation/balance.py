@@ -1,14 +1,13 @@
 """Load-aware routing on a router skewed on purpose: how even the experts' loads get, and what that changes in the layer's output."""
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
 from engines import Package, compile_model
-from places import BUILD, ROOT
+from places import ROOT
 from routing import MODES, Router, imbalance, mix_experts
 
 WINDOW = 4  # the last quarter of the batches counts
@@ -55,14 +54,9 @@ def simulate(skewed, mode, options):
 
 
 def compiled(skewed, options, work):
-    """The layer through ds-moe-raise, ds-moe-balance and ds-compile."""
+    """The layer as ds-compile raises and balances it."""
     source = skewed.write(options.form, f"{work}/layer.onnx")
-    command = [BUILD / "bin/ds-opt", source, "--ds-graph", "--ds-moe-raise", f"--ds-moe-balance=mode={options.mode} rate={options.rate}",
-               "-o", f"{work}/balanced.mlir"]
-    result = subprocess.run(list(map(str, command)), stderr=subprocess.PIPE, text=True)
-    if result.returncode:
-        sys.exit(f"{result.stderr}eval: ds-opt ended with exit code {result.returncode}")
-    return Package(compile_model(f"{work}/balanced.mlir", f"{work}/balanced.dsm", f"--weights-dir={work}"))
+    return Package(compile_model(source, f"{work}/layer.dsm", "--quiet", f"--moe-balance=mode={options.mode} rate={options.rate}"))
 
 
 def run_package(skewed, options):

@@ -25,13 +25,13 @@ def percent_axis(axis):
 
 
 def draw_sweep(result, out):
-    """Left: the task's first metric with its interval over sparsity. Right: the same over speed."""
+    """Left: the metric with its interval over sparsity. Right: the same over speed."""
     rows = [row for row in result["rows"] if row["level"] is not None]
     dense = next(row for row in result["rows"] if row["level"] is None)
-    name = next(iter(dense["metrics"]))
+    name = result["metric"]
     values = [[row["metrics"][name][i] for row in rows] for i in range(3)]
     figure, axes = pyplot.subplots(1, 2, figsize=(8.4, 3.4), sharey=True)
-    for ax, key, label in zip(axes, ("sparsity", "speedup"), ("weights not read", "speed, dense = 1")):
+    for ax, key, label in zip(axes, ("sparsity", "speedup"), ("sparsity (features closed)", "speed, dense = 1")):
         at = [row[key] for row in rows]
         if key == "sparsity":
             ax.fill_between(at, values[1], values[2], color=MAIN, alpha=0.15, linewidth=0, label="95% interval")
@@ -42,6 +42,7 @@ def draw_sweep(result, out):
         percent_axis(ax.yaxis)
     for row in rows[len(rows) // 2:]:  # the others lie close together
         axes[1].annotate(f"{row['level']:.0%}", (row["speedup"], row["metrics"][name][0]), textcoords="offset points", xytext=(5, 4), fontsize=7)
+    axes[1].axvline(1, color=SECOND, linestyle=(0, (4, 3)), linewidth=1.2)
     axes[0].set_ylabel(name)
     axes[0].legend(frameon=False, loc="lower left")
     figure.suptitle(f"{result['model']}: {result['task']} by sparsity and speed, threads: {result['threads']}", fontsize=10)

@@ -58,6 +58,13 @@ class Gated:
     def scores(self, engine, split):
         return run_task(self.task, engine, self.samples[split])
 
+    def metric(self, scores):
+        """The one that counts: the task's first unless another was asked for."""
+        name = self.options.metric or next(iter(scores))
+        if name not in scores:
+            sys.exit(f"eval: {self.options.task} has no metric '{name}', but {', '.join(scores)}")
+        return name
+
     def speed(self, engine, dense):
         return speed(engine, dense, [feeds_for(engine.inputs, s) for s in self.samples["evaluation"][:TIMED]])
 
@@ -66,7 +73,7 @@ def row_of(gated, level, engine, dense_engine, dense):
     """One line of the table: accuracy with its interval, what was lost against the dense scores, latency beside the dense engine's."""
     scores = gated.scores(engine, "evaluation")
     seconds, faster = gated.speed(engine, dense_engine)
-    metric = next(iter(scores))
+    metric = gated.metric(scores)
     return {"level": level, "sparsity": 0.0 if level is None else gated.levels[level]["sparsity"], "ms": 1e3 * seconds, "speedup": faster,
             "drop": intervals.drop(dense[metric], scores[metric]), "metrics": {name: intervals.interval(score) for name, score in scores.items()}}
 
@@ -76,13 +83,14 @@ def sweep(options):
         gated = Gated(options, work)
         plain = gated.open(None)
         dense = gated.scores(plain, "evaluation")
+        metric = gated.metric(dense)
         print(f"{gated.task.model}, {options.task}: {len(gated.samples['evaluation'])} evaluation samples, threads: {options.threads}\n"
-              f"{'level':>6} {'sparsity':>9} {next(iter(dense)):>12} {'95% interval':>20} {'drop':>8} {'95% interval':>20} {'ms':>8} {'speed':>7}")
+              f"{'level':>6} {'sparsity':>9} {metric:>18} {'95% interval':>20} {'drop':>8} {'95% interval':>20} {'ms':>8} {'speed':>7}")
         rows = []
         for level in [None, *(gated.nearest(target) for target in options.sparsity)]:
             rows.append(row_of(gated, level, plain if level is None else gated.open(level), plain, dense))
-            print_row(rows[-1])
-    result = {"format": "ds-eval-sweep-1", "task": options.task, "model": gated.task.model, "threads": options.threads, "rows": rows}
+            print_row(rows[-1], metric)
+    result = {"format": "ds-eval-sweep-1", "task": options.task, "model": gated.task.model, "metric": metric, "threads": options.threads, "rows": rows}
     if options.out:
         pathlib.Path(options.out).write_text(json.dumps(result))
     if options.plot:
@@ -91,11 +99,11 @@ def sweep(options):
         plot.draw(result, options.plot)
 
 
-def print_row(row):
-    value, low, high = next(iter(row["metrics"].values()))
+def print_row(row, metric):
+    value, low, high = row["metrics"][metric]
     lost, least, most = row["drop"]
     name = "dense" if row["level"] is None else f"{row['level']:.0%}"
-    print(f"{name:>6} {row['sparsity']:9.1%} {value:12.2%} {f'[{low:.2%}, {high:.2%}]':>20} {lost:+8.2%} {f'[{least:+.2%}, {most:+.2%}]':>20} "
+    print(f"{name:>6} {row['sparsity']:9.1%} {value:18.2%} {f'[{low:.2%}, {high:.2%}]':>20} {lost:+8.2%} {f'[{least:+.2%}, {most:+.2%}]':>20} "
           f"{row['ms']:8.2f} {row['speedup']:6.2f}x", flush=True)
 
 
@@ -106,7 +114,7 @@ def max_drop(options):
         gated = Gated(options, work)
         plain = gated.open(None)
         dense = gated.scores(plain, "calibration")
-        metric, chosen = next(iter(dense)), None
+        metric, chosen = gated.metric(dense), None
         for level in sorted(gated.levels):
             bound = intervals.drop_bound(dense[metric], gated.scores(gated.open(level), "calibration")[metric])
             print(f"level {level:.0%}, sparsity {gated.levels[level]['sparsity']:.1%}: drop of '{metric}' on calibration data at most {bound:.2%}", flush=True)
