@@ -14,6 +14,8 @@ struct View {
 };
 } // namespace
 
+static bool hasKnownShape(Value value) { return cast<RankedTensorType>(value.getType()).hasStaticShape(); }
+
 static View wholeOf(Value value) {
   View view{value, 0, SmallVector<int64_t>(cast<RankedTensorType>(value.getType()).getShape()), {}};
   int64_t stride = 1;
@@ -64,14 +66,14 @@ static std::optional<View> reshaped(const View &from, ArrayRef<int64_t> sizes) {
 // The value as a part of the tensor that it was moved out of, or of itself.
 static View viewOf(Value value) {
   Operation *op = value.getDefiningOp();
-  auto operand = [&]() { return cast<RankedTensorType>(op->getOperand(0).getType()).hasStaticShape(); };
-  if (auto transpose = dyn_cast_or_null<TransposeOp>(op); transpose && operand())
+  auto known = [&]() { return hasKnownShape(op->getOperand(0)); };
+  if (auto transpose = dyn_cast_or_null<TransposeOp>(op); transpose && known())
     return permuted(viewOf(transpose.getInput()), transpose.getPermutation());
-  if (auto part = dyn_cast_or_null<SliceOp>(op); part && operand()) {
+  if (auto part = dyn_cast_or_null<SliceOp>(op); part && known()) {
     View view = viewOf(part.getInput());
     return slice(view, part, 0) ? view : wholeOf(value);
   }
-  if (auto reshape = dyn_cast_or_null<ReshapeOp>(op); reshape && operand()) {
+  if (auto reshape = dyn_cast_or_null<ReshapeOp>(op); reshape && known()) {
     View from = viewOf(reshape.getInput());
     if (from.strides == wholeOf(reshape.getInput()).strides) {
       View view = wholeOf(value);
@@ -88,18 +90,20 @@ static View viewOf(Value value) {
 static SmallVector<View> matricesOf(Value value) {
   Operation *op = value.getDefiningOp();
   SmallVector<View> matrices;
-  if (auto concat = dyn_cast_or_null<ConcatOp>(op); concat && concat.getAxis() == 0) {
+  auto concat = dyn_cast_or_null<ConcatOp>(op);
+  if (concat && concat.getAxis() == 0 && llvm::all_of(concat.getInputs(), hasKnownShape)) {
     for (Value part : concat.getInputs())
       llvm::append_range(matrices, matricesOf(part));
     return matrices;
   }
-  if (auto transpose = dyn_cast_or_null<TransposeOp>(op); transpose && transpose.getPermutation()[0] == 0) {
+  auto transpose = dyn_cast_or_null<TransposeOp>(op);
+  if (transpose && transpose.getPermutation()[0] == 0 && hasKnownShape(transpose.getInput())) {
     for (const View &view : matricesOf(transpose.getInput()))
       matrices.push_back(permuted(view, {transpose.getPermutation()[1] - 1, transpose.getPermutation()[2] - 1}));
     return matrices;
   }
   auto part = dyn_cast_or_null<SliceOp>(op);
-  if (part && part.getInput().getType().hasStaticShape() && part.getStaticOffsets()[0] == 0 && part.getStrides()[0] == 1 &&
+  if (part && hasKnownShape(part.getInput()) && part.getStaticOffsets()[0] == 0 && part.getStrides()[0] == 1 &&
       part.getInput().getType().getDimSize(0) == part.getType().getDimSize(0)) {
     matrices = matricesOf(part.getInput());
     if (llvm::all_of(matrices, [&](View &view) { return slice(view, part, 1); }))

@@ -41,6 +41,12 @@ class _Tensor(ctypes.Structure):
                 ("data", ctypes.c_void_p), ("bytes", ctypes.c_uint64)]
 
 
+class _ExpertCounters(ctypes.Structure):
+    _fields_ = [("node", ctypes.c_char_p), ("experts", ctypes.c_uint32), ("runs", ctypes.c_uint64), ("tokens", ctypes.c_uint64),
+                ("total_rows", ctypes.c_uint64), ("min_rows", ctypes.c_uint64), ("max_rows", ctypes.c_uint64), ("flops", ctypes.c_uint64),
+                ("dense_flops", ctypes.c_uint64), ("balance", ctypes.c_double), ("max_violation", ctypes.c_double), ("entropy", ctypes.c_double)]
+
+
 def _load():
     beside = pathlib.Path(__file__).with_name("libds_runtime.so")
     library = ctypes.CDLL(os.environ.get("DS_RUNTIME_LIBRARY") or (str(beside) if beside.exists() else "libds_runtime.so"))
@@ -48,7 +54,7 @@ def _load():
     library.ds_session_isa.restype = ctypes.c_char_p
     for name in ("ds_model_input", "ds_model_output"):
         getattr(library, name).restype = ctypes.POINTER(_Value)
-    for name in ("ds_model_close", "ds_session_destroy"):
+    for name in ("ds_model_close", "ds_session_destroy", "ds_session_reset_counters"):
         getattr(library, name).restype = None
     return library
 
@@ -116,6 +122,22 @@ class Session:
         outs = (_Tensor * len(self.model.outputs))()
         _check(_library.ds_session_run(self._handle, ins, len(ins), outs, len(outs)))
         return {v.name: _array(v, t) for v, t in zip(self.model.outputs, outs)}
+
+    def experts(self):
+        """How the experts of each mixture were used since reset_counters(): a dict of runtime.h's ds_expert_counters, and `rows` per expert."""
+        sites = []
+        for index in range(_library.ds_session_expert_sites(self._handle)):
+            counters = _ExpertCounters()
+            _check(_library.ds_session_expert_counters(self._handle, index, ctypes.byref(counters), None, 0))
+            rows = np.zeros(counters.experts, np.uint64)
+            _check(_library.ds_session_expert_counters(self._handle, index, ctypes.byref(counters), rows.ctypes.data_as(ctypes.c_void_p),
+                                                       counters.experts))
+            site = {name: getattr(counters, name) for name, _ in _ExpertCounters._fields_}
+            sites.append({**site, "node": counters.node.decode(errors="replace"), "rows": rows})
+        return sites
+
+    def reset_counters(self):
+        _library.ds_session_reset_counters(self._handle)
 
     def __del__(self):
         if getattr(self, "_handle", None):

@@ -10,6 +10,8 @@
 // RUN: ds-run %t.dsm --inputs %t.300/in --expect %t.300/expected --rtol 1e-4 --atol 1e-5 --threads 2 --stats | FileCheck %s
 // CHECK: equal
 // CHECK: moe{{.*}}: 8 experts, 300 tokens in 1 runs; rows per expert {{[0-9]+}} / 75.0 / {{[0-9]+}} (min, mean, max), balance 0.{{[0-9]+}}, MaxVio {{[0-9.]+}}, entropy 0.{{[0-9]+}}; 0.003456 GFLOP, 25.0% of the dense 0.01382
+// RUN: ds-run %t.dsm --inputs %t.5/in --stats --json | FileCheck %s --check-prefix=JSON
+// JSON: "experts": [{"node": "{{.*}}moe{{.*}}", "runs": 1, "tokens": 5, "rows": [{{[0-9, ]+}}], "mean_rows": 1.25, "balance": {{[0-9.]+}}, "max_violation": {{[0-9.]+}}, "entropy": 0.{{[0-9]+}}, "flops": 57600, "dense_flops": 230400}]
 func.func @main(%x: tensor<?x40xf32> {ds.name = "x", ds.dims = ["tokens", ""]}) -> (tensor<?x40xf32> {ds.name = "y"}) {
   %router = ds.weight "router" file "weights.bin" offset 0 length 1280 : tensor<40x8xf32>
   %w1 = ds.weight "gate_up" file "weights.bin" offset 1280 length 61440 : tensor<8x48x40xf32>

@@ -186,6 +186,7 @@ TEST(DsBench, AnswersEachLineWithTimes) {
 TEST(Python, RunsModels) {
   std::string folder = std::filesystem::path(packModel("add")).parent_path(), log = temporaryPath("log");
   packModel("gather");
+  packModel("experts");
   EXPECT_EQ(std::system((std::string(PYTHON) + " " + folder + " >" + log + " 2>&1").c_str()), 0) << readFile(log);
   for (const char *npz : {"/compressed.npz", "/stored.npz"})
     EXPECT_EQ(run("ds-run " + folder + "/add.dsm --inputs " + folder + npz).out, "z: f32[2x4] 2 6 10 14 10 14 ...\n");

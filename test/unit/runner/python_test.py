@@ -27,6 +27,14 @@ try:
     gather.run({"x": np.float32([1]), "i": np.array(7)})
 except ds_runtime.Error as error:
     assert "node 'pick_1' (Gather)" in str(error)
+mixture = ds_runtime.Model(folder + "/experts.dsm").session(1)
+assert mixture.experts() == []
+mixture.run({"x": np.float32([0, 0, 1, 3])})
+site = mixture.experts()[0]
+assert site["rows"].tolist() == [2, 1, 0, 1] and (site["runs"], site["tokens"], site["flops"], site["dense_flops"]) == (1, 4, 40, 160), site
+assert site["node"] == "node 'pick_1' (Gather)" and site["max_violation"] == 1
+mixture.reset_counters()
+assert mixture.experts()[0]["total_rows"] == 0
 # For ds-run, which reads it after this.
 np.savez_compressed(folder + "/compressed.npz", x=np.asfortranarray(np.arange(8, dtype=np.float32).reshape(2, 4)))
 np.savez(folder + "/stored.npz", np.arange(8, dtype=np.float32).reshape(2, 4))
