@@ -111,6 +111,19 @@ bool Provenance::step(Element &e) {
                    .Default(false);
 }
 
+// Whether `to` is `from`, or the larger of `from` and something that is at most 1: then no element is repeated (and of no elements
+// there are none).
+static bool isSameExtent(SymbolicShapes &shapes, AffineExpr from, AffineExpr to) {
+  if (shapes.proveEqual(from, to))
+    return true;
+  auto symbol = dyn_cast<AffineSymbolExpr>(to);
+  if (!symbol || shapes.symbol(symbol.getPosition()).kind != Symbol::Kind::max)
+    return false;
+  AffineExpr lhs = shapes.symbol(symbol.getPosition()).lhs, rhs = shapes.symbol(symbol.getPosition()).rhs;
+  bool left = isSameExtent(shapes, from, lhs), right = isSameExtent(shapes, from, rhs);
+  return (left && right) || (left && shapes.range(rhs).hi <= 1) || (right && shapes.range(lhs).hi <= 1);
+}
+
 std::optional<Positions> Provenance::operandPosition(Value operand, Value result, Position at) {
   Positions own(at.take_back(typeShape(operand).size()));
   int64_t offset = at.size() - own.size();
@@ -118,8 +131,9 @@ std::optional<Positions> Provenance::operandPosition(Value operand, Value result
     int64_t target = typeShape(result)[offset + axis];
     if (size == 1)
       own[axis] = Polynomial();
-    else if (ShapedType::isStatic(size) ? size != target
-                                        : !shapes.proveEqual(shapes.dims(operand)[axis], shapes.dims(result)[offset + axis]))
+    else if (ShapedType::isStatic(size)
+                 ? size != target
+                 : !isSameExtent(shapes, shapes.dims(operand)[axis], shapes.dims(result)[offset + axis]))
       return std::nullopt;
   }
   return own;
