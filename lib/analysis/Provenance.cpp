@@ -111,9 +111,7 @@ bool Provenance::step(Element &e) {
                    .Default(false);
 }
 
-// Whether `to` is `from`, or the larger of `from` and something that is at most 1: then no element is repeated (and of no elements
-// there are none).
-static bool isSameExtent(SymbolicShapes &shapes, AffineExpr from, AffineExpr to) {
+bool mlir::ds::isSameExtent(SymbolicShapes &shapes, AffineExpr from, AffineExpr to) {
   if (shapes.proveEqual(from, to))
     return true;
   auto symbol = dyn_cast<AffineSymbolExpr>(to);

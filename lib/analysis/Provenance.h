@@ -102,10 +102,14 @@ private:
   WeightData &data;
   std::vector<Atom> atoms;
   llvm::DenseMap<Value, SmallVector<unsigned>> atomsOf;
+  llvm::DenseMap<Value, Interval> rangeOfAny;
   llvm::DenseSet<Value> stops;
   unsigned depth = 0;
 };
 
+// Whether `to` is `from`, or the larger of `from` and something that is at most 1: then broadcasting repeats no element (and of none
+// there are none).
+bool isSameExtent(SymbolicShapes &shapes, AffineExpr from, AffineExpr to);
 // q and r with p = divisor * q + r, if r is proved to be in [0, divisor).
 std::optional<std::pair<Polynomial, Polynomial>> divide(Provenance &provenance, const Polynomial &p, int64_t divisor);
 

@@ -51,7 +51,13 @@ Interval Provenance::rangeOf(const Element &e) {
   if (!op)
     return ds::rangeOf(elementType(e.base));
   auto below = [](int64_t size) { return Interval{0, ShapedType::isDynamic(size) ? kMaxSize : size - 1}; };
-  auto ofAny = [&](Value v) { return range(integer(v, anywhere(v))); };
+  auto ofAny = [&](Value v) {
+    if (auto known = rangeOfAny.find(v); known != rangeOfAny.end())
+      return known->second;
+    Interval all = range(integer(v, anywhere(v)));
+    rangeOfAny[v] = all;
+    return all;
+  };
   return llvm::TypeSwitch<Operation *, Interval>(op)
       .Case([&](TopKOp op) {
         return e.base == op.getIndices() ? below(op.getInput().getType().getDimSize(op.getAxis())) : ofAny(op.getInput());
@@ -234,11 +240,11 @@ TopKOp Provenance::sortOf(Value v) {
   return shapes.proveEqual(all, kept) ? op : nullptr;
 }
 
-// Whether element `sort.indices[p]` of the op's result is p.
+// Whether element `sort.indices[p]` of the op's result is p, for every p.
 bool Provenance::isInverse(ScatterNdOp op, TopKOp sort) {
   auto type = op.getIndices().getType();
-  if (op.getKind() != ScatterKind::set || op.getInput().getType().getRank() != 1 || type.getRank() != 2 ||
-      type.getDimSize(1) != 1)
+  if (op.getKind() != ScatterKind::set || op.getInput().getType().getRank() != 1 || type.getRank() != 2 || type.getDimSize(1) != 1 ||
+      !shapes.proveEqual(shapes.dims(op.getUpdates())[0], shapes.dims(sort.getIndices())[0]))
     return false;
   Polynomial p = along(op.getUpdates(), 0);
   auto where = elementOf(integer(op.getIndices(), {p, Polynomial()}));

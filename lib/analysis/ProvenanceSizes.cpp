@@ -88,10 +88,10 @@ Number Provenance::computeSize(Value tensor, int64_t axis) {
         return isIndex ? Number(size(op.getIndices(), within)) : std::nullopt;
       })
       .Case<AddOp, SubOp>([&](auto op) -> Number {
-        for (Value operand : op->getOperands())
-          if (auto type = cast<RankedTensorType>(operand.getType());
-              type.getRank() == op.getType().getRank() && type.isDynamicDim(axis))
-            return size(operand, axis);
+        // With a scalar only: else either operand's size may be the result's.
+        for (auto [v, other] : {std::pair(op.getLhs(), op.getRhs()), std::pair(op.getRhs(), op.getLhs())})
+          if (other.getType().getRank() == 0)
+            return size(v, axis);
         return std::nullopt;
       })
       .Default(Number());

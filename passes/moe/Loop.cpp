@@ -64,6 +64,8 @@ static LogicalResult collect(Value sum, SmallVector<Addition> &additions, RowCon
         return context.fail(Stage::dispatch, op, "replaces rows of what does not start as zeros");
       left.push_back(base);
     }
+    if (!context.match.shapes.proveEqual(context.match.shapes.dims(v), context.match.shapes.dims(sum)))
+      return context.fail(Stage::root, op, "adds up what is not proved to have the same rows");
     additions.push_back({op, op->getOperand(1), op->getOperand(2)});
   }
   return success();
@@ -105,38 +107,56 @@ static LogicalResult matchMask(NonZeroOp rows, int64_t slotAxis, Routed &routed,
   return context.fail(Stage::dispatch, equal, "not the experts chosen, per token and slot, compared with one expert");
 }
 
-static FailureOr<Routed> matchAddition(const Addition &addition, const Polynomial &feature, RowContext &context) {
-  Polynomial row = context.elements.along(addition.updates, 0);
+namespace {
+// Update `row` goes to where row `row` of the places says: to the token in its line `axis`; the other one has the slot.
+struct Target {
+  NonZeroOp places;
+  int64_t axis;
+  Polynomial row, token, slot;
+};
+} // namespace
+
+// Every row of the places has to be there, and once.
+static FailureOr<Target> matchTarget(const Addition &addition, const Polynomial &feature, RowContext &context) {
+  ArrayRef<int64_t> indices = typeShape(addition.indices), updates = typeShape(addition.updates);
   bool byElement = isa<ScatterElementsOp>(addition.op);
-  if (typeShape(addition.indices).size() != 2 || typeShape(addition.updates).size() != 2 ||
-      (!byElement && typeShape(addition.indices)[1] != 1))
+  if (indices.size() != 2 || updates.size() != 2 || updates[1] != typeShape(addition.op->getResult(0))[1] ||
+      indices[1] != (byElement ? updates[1] : 1))
     return context.fail(Stage::dispatch, addition.op, "does not add rows");
-  Polynomial target = context.elements.integer(addition.indices, {row, byElement ? feature : Polynomial()});
-  auto place = context.elements.elementOf(target);
-  auto rows = place ? place->base.getDefiningOp<NonZeroOp>() : nullptr;
-  auto axis = rows && context.elements.equal(place->at[1], row) ? place->at[0].constant() : std::nullopt;
-  if (!axis || typeShape(rows.getInput()).size() != 2)
+  Polynomial row = context.elements.along(addition.updates, 0);
+  Polynomial token = context.elements.integer(addition.indices, {row, byElement ? feature : Polynomial()});
+  auto place = context.elements.elementOf(token);
+  auto places = place ? place->base.getDefiningOp<NonZeroOp>() : nullptr;
+  auto axis = places && context.elements.equal(place->at[1], row) ? place->at[0].constant() : std::nullopt;
+  SymbolicShapes &shapes = context.match.shapes;
+  if (!axis || typeShape(places.getInput()).size() != 2 ||
+      !isSameExtent(shapes, shapes.dims(places)[1], shapes.dims(addition.updates)[0]))
     return context.fail(Stage::dispatch, addition.op, "the rows that it adds to are not those where a mask is set");
+  return Target{places, *axis, row, token, context.elements.integer(places, {Polynomial(1 - *axis), row})};
+}
+
+static FailureOr<Routed> matchAddition(const Addition &addition, const Polynomial &feature, RowContext &context) {
+  auto target = matchTarget(addition, feature, context);
   Routed routed;
-  if (failed(matchMask(rows, 1 - *axis, routed, context)))
+  if (failed(target) || failed(matchMask(target->places, 1 - target->axis, routed, context)))
     return failure();
-  if (!hasRows(routed.experts, context.match.shapes.dims(rows.getInput())[*axis], context))
-    return context.fail(Stage::dispatch, rows, "the mask has other tokens than the experts chosen");
-  Polynomial slot = context.elements.integer(rows, {Polynomial(1 - *axis), row});
-  Element update = context.elements.trace(addition.updates, {row, feature});
+  ArrayRef<int64_t> mask = typeShape(target->places.getInput());
+  if (!hasRows(routed.experts, context.match.shapes.dims(target->places.getInput())[target->axis], context))
+    return context.fail(Stage::dispatch, target->places, "the mask has other tokens than the experts chosen");
+  Element update = context.elements.trace(addition.updates, {target->row, feature});
   auto mul = update.base.getDefiningOp<MulOp>();
   if (!mul)
     return context.failAt(Stage::dispatch, update.base, "the rows added are not multiplied by their mixing weights");
   for (unsigned i : {0u, 1u}) {
     auto weight = context.elements.operand(mul, i, update.at), y = context.elements.operand(mul, 1 - i, update.at);
-    routed.weights = weight ? viewOf(*weight, target, slot, typeShape(rows.getInput())[1 - *axis], context) : Value();
+    routed.weights = weight ? viewOf(*weight, target->token, target->slot, mask[1 - target->axis], context) : Value();
     if (!routed.weights || !y)
       continue;
     auto mlp = matchRowExperts(*y, context);
     if (failed(mlp))
       return failure();
     routed.mlp = *mlp;
-    routed.input = viewOf(mlp->input, target, context.input->at, context.input->size, context);
+    routed.input = viewOf(mlp->input, target->token, context.input->at, context.input->size, context);
     if (!routed.input)
       return context.fail(Stage::dispatch, addition.op, "the experts' rows go back to other tokens than they came from");
     return routed;

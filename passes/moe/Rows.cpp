@@ -48,30 +48,37 @@ static FailureOr<RowProduct> matchMatmul(const Element &y, std::optional<Inner> 
   return product;
 }
 
-// Whether the `segments` ends are at the running sums of how often the sort's values are 0, 1, ...; then that is the
-// context's sort.
+// The sort, smallest first, of every row's expert, if the op sums up how often its values are 0, 1, ...
+static FailureOr<TopKOp> matchEnds(ScanOp scan, RowContext &context) {
+  Provenance &elements = context.elements;
+  SymbolicShapes &shapes = context.match.shapes;
+  Polynomial expert = elements.along(scan.getInput(), 0);
+  auto count = elements.elementOf(elements.integer(scan.getInput(), expert));
+  auto scatter = count ? count->base.getDefiningOp<ScatterElementsOp>() : nullptr;
+  if (!scatter || !elements.equal(count->at, expert) || !elements.isCount(scatter))
+    return context.fail(Stage::dispatch, scan, "what is summed up is not the number of rows per expert");
+  Polynomial row = elements.along(scatter.getIndices(), 0);
+  auto counted = elements.elementOf(elements.integer(scatter.getIndices(), row));
+  TopKOp sort = counted ? elements.sortOf(counted->base) : nullptr;
+  if (!sort || counted->base != sort.getValues() || !elements.equal(counted->at, row) ||
+      !shapes.proveEqual(shapes.dims(scatter.getIndices())[0], shapes.dims(sort.getValues())[0]))
+    return context.fail(Stage::dispatch, scatter, "what is counted is not every row's expert, sorted, smallest first");
+  return sort;
+}
+
+// Whether a segment ends at the running sum of the rows per expert.
 static LogicalResult checkEnd(const Polynomial &end, int64_t segment, Operation *op, RowContext &context) {
   auto sum = context.elements.elementOf(end);
   auto scan = sum ? sum->base.getDefiningOp<ScanOp>() : nullptr;
   if (!scan || scan.getKind() != ReduceKind::sum || scan.getExclusive() || scan.getReverse() ||
       !context.elements.equal(sum->at, Polynomial(segment)))
-    return context.fail(Stage::dispatch, op,
-                        "segment " + Twine(segment) + " does not end at the running sum of the rows per expert");
-  Polynomial anywhere = context.elements.along(scan.getInput(), 0);
-  auto count = context.elements.elementOf(context.elements.integer(scan.getInput(), anywhere));
-  auto scatter = count ? count->base.getDefiningOp<ScatterElementsOp>() : nullptr;
-  if (!scatter || !context.elements.equal(count->at, anywhere) || !context.elements.isCount(scatter))
-    return context.fail(Stage::dispatch, scan, "what is summed up is not the number of rows per expert");
-  Polynomial row = context.elements.along(scatter.getIndices(), 0);
-  auto counted = context.elements.elementOf(context.elements.integer(scatter.getIndices(), row));
-  TopKOp sort = counted ? context.elements.sortOf(counted->base) : nullptr;
-  SymbolicShapes &shapes = context.match.shapes;
-  if (!sort || counted->base != sort.getValues() || !context.elements.equal(counted->at, row) ||
-      !shapes.proveEqual(shapes.dims(scatter.getIndices())[0], shapes.dims(sort.getValues())[0]))
-    return context.fail(Stage::dispatch, scatter, "what is counted is not every row's expert, sorted, smallest first");
-  if (context.sort && context.sort != sort)
-    return context.fail(Stage::dispatch, scan, "the segments of the experts' matrices come from different sorts");
-  context.sort = sort;
+    return context.fail(Stage::dispatch, op, "segment " + Twine(segment) + " does not end at the running sum of the rows per expert");
+  if (context.ends)
+    return context.ends == scan ? success() : context.fail(Stage::dispatch, scan, "segments end at different running sums");
+  auto sort = matchEnds(scan, context);
+  if (failed(sort))
+    return failure();
+  context.ends = scan, context.sort = *sort;
   return success();
 }
 

@@ -21,7 +21,8 @@ struct RowContext {
   MatchContext &match;
   Provenance elements;
   std::optional<Inner> input, hidden;
-  // The sort by expert behind the segments met so far, and their number.
+  // The running sums that the segments met so far end at, the sort by expert behind them, and their number.
+  ScanOp ends;
   TopKOp sort;
   int64_t segments = 0;
 };

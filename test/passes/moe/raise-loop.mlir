@@ -19,7 +19,9 @@
 // RUN: sed '/place 1/s/slot1 axis/tok1 axis/' %s | ds-opt --ds-moe-raise --remark-policy=all --remarks-filter=ds-moe-raise -o /dev/null 2>&1 | FileCheck %s --check-prefix=SLOT
 // SLOT: the mixing weight is not that of the row's token and slot
 // RUN: sed '/rows 1/s/tok1/tok0/' %s | ds-opt --ds-moe-raise --remark-policy=all --remarks-filter=ds-moe-raise -o /dev/null 2>&1 | FileCheck %s --check-prefix=TOKEN
-// TOKEN: the mixing weight is not that of the row's token and slot
+// TOKEN: the rows that it adds to are not those where a mask is set
+// RUN: sed 's/= tensor.dim .*z1, .*/= arith.constant 1 : index/' %s | ds-opt --ds-moe-raise --remark-policy=all --remarks-filter=ds-moe-raise -o /dev/null 2>&1 | FileCheck %s --check-prefix=FEWER
+// FEWER: the rows that it adds to are not those where a mask is set
 // RUN: sed '/zeros/s/0.0/1.0/' %s | ds-opt --ds-moe-raise -o - | FileCheck %s --check-prefix=ONES
 // ONES-NOT: ds.experts
 // RUN: sed '/down 1/s/ {transpose_b}//; /down 1/s/b1/a1/; /down 1/s/4x6/6x4/' %s | ds-opt --ds-moe-raise --remark-policy=all --remarks-filter=ds-moe-raise -o /dev/null 2>&1 | FileCheck %s --check-prefix=FLIPPED
