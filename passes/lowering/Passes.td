@@ -29,7 +29,7 @@ def SelectKernels : LoweringPass<"select-kernels"> {
     %c = dsk.matmul %g, %w {skip_zeros} : (tensor<1x512xf32>, tensor<512x256xf32>) -> tensor<1x256xf32>
     ```
   }];
-  let options = [Option<"minGatedSparsity", "min-gated-sparsity", "double", "0.2", "Share of closed features from which a gated product pays">];
+  let options = [Option<"minGatedSparsity", "min-gated-sparsity", "double", "0.25", "Share of closed features from which a gated product pays">];
 }
 def OutlineWeights : LoweringPass<"outline-weights"> {
   let summary = "Move weights and what is computed from them alone to the weight program";

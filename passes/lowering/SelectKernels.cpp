@@ -6,6 +6,7 @@
 #include "mlir/IR/Remarks.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
+#include <cmath>
 
 namespace mlir::ds {
 #define GEN_PASS_DEF_SELECTKERNELS
@@ -34,7 +35,7 @@ static Value packPanels(DsRewriter &r, Value matrix) {
 }
 
 // A gated product pays for few rows, and for weights that do not live in the cache next to a core.
-static constexpr int64_t kMaxGatedRows = 4, kMinGatedBytes = 1 << 18;
+static constexpr int64_t kMaxGatedRows = 3, kMinGatedBytes = 1 << 18;
 
 static void remarkGated(Location loc, bool gated, const Twine &text) {
   if (!loc->getContext()->getRemarkEngine())
@@ -61,18 +62,19 @@ static bool keepsRows(DsRewriter &r, MatmulOp op, AffineExpr rows, double minSpa
   if (!gate)
     return false;
   auto attr = gate->getAttrOfType<FloatAttr>("ds.sparsity");
-  double sparsity = attr ? attr.getValueAsDouble() : 0;
   std::optional<int64_t> count = constantOf(rows);
+  // A row of the weight stays unread if all rows close its feature; they do so independently.
+  double sparsity = attr && count ? std::pow(attr.getValueAsDouble(), *count) : 0;
   int64_t bytes = op.getRhs().getType().getNumElements() * 4;
   std::string why;
   if (!attr)
     why = "how many features its gate closes is not known";
+  else if (!count || *count > kMaxGatedRows)
+    why = llvm::formatv("{0} rows; skipping pays up to {1}", count ? std::to_string(*count) : "any number of", kMaxGatedRows);
   else if (sparsity < minSparsity)
-    why = llvm::formatv("its gate closes {0:P0} of the features, and skipping pays from {1:P0}", sparsity, minSparsity);
+    why = llvm::formatv("its rows close {0:P0} of the features together, and skipping pays from {1:P0}", sparsity, minSparsity);
   else if (bytes < kMinGatedBytes)
     why = llvm::formatv("its weight of {0} bytes is too small", bytes);
-  else if (!count || *count > kMaxGatedRows)
-    why = llvm::formatv("{0} rows, of which one at least needs most features; up to {1} pay", count ? std::to_string(*count) : "any number of", kMaxGatedRows);
   remarkGated(op.getLoc(), why.empty(), why.empty() ? llvm::formatv("reads {0:P0} of its weight's rows", 1 - sparsity).str() : why);
   return why.empty();
 }

@@ -12,7 +12,7 @@ constexpr int64_t kGatedColumns = 16384; // of a block of C: long runs of B
 #if defined(__AVX512F__)
 constexpr int64_t kAhead = 128;
 constexpr int kHint = _MM_HINT_T1;
-constexpr int rowsAtOnce(int m) { return m == 1 ? 16 : m == 2 ? 8 : 4; }
+constexpr int rowsAtOnce(int m) { return m == 1 ? 16 : m == 2 ? 12 : m == 3 ? 8 : 6; }
 #else
 constexpr int64_t kAhead = 64;
 constexpr int kHint = _MM_HINT_T0;
