@@ -90,7 +90,7 @@ def main():
     parser.add_argument("bin", type=pathlib.Path)
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--forms", default="B,B',B einsum,B early,D,D',D einsum,F")
+    parser.add_argument("--forms", default=",".join(moe_graphs.FORMS))
     args = parser.parse_args()
     passed = failed = 0
     for case in range(args.count):
