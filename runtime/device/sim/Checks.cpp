@@ -1,7 +1,9 @@
 // What checked kernels call before each access, and the sentences that come of it. The __tsan_* functions are those
 // that compilers call under -fsanitize=thread; the sanitizer's own library is not linked.
 #include "runtime/device/sim/Machine.h"
+#include <csignal>
 #include <cstring>
+#include <ucontext.h>
 
 namespace ds::sim {
 
@@ -203,6 +205,43 @@ inline void seen(const void *address, uint32_t bytes, bool write, bool natural, 
   m.access(m.current(), address, bytes, write ? Use::write : Use::read, pc);
 }
 } // namespace
+
+// Indices that leave an array whose size is known (registers, on a GPU): what compilers call under
+// -fsanitize=array-bounds, and the trap they place under -fsanitize=local-bounds, which sees the accesses that the
+// former lets pass.
+namespace {
+struct ArrayBounds {
+  const char *file;
+  uint32_t line, column;
+};
+
+void trapped(int, siginfo_t *, void *context) {
+  using namespace ds::sim;
+  const void *pc = reinterpret_cast<const void *>(static_cast<ucontext_t *>(context)->uc_mcontext.gregs[REG_RIP] + 1);
+  if (!self) {
+    signal(SIGILL, SIG_DFL);
+    return; // not ours: the instruction is tried again
+  }
+  Machine &m = Machine::get();
+  m.stop("out of bounds: an access beyond a local array", m.current(), sourceLine(pc));
+}
+} // namespace
+
+void ds::sim::Machine::catchTraps() {
+  struct sigaction action = {};
+  action.sa_sigaction = trapped;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER; // the handler never returns
+  sigaction(SIGILL, &action, nullptr);
+}
+
+// Weak: a program under -fsanitize=undefined has the real one.
+extern "C" __attribute__((weak)) void __ubsan_handle_out_of_bounds_abort(const ArrayBounds *where, uintptr_t index) {
+  using namespace ds::sim;
+  Machine &m = Machine::get();
+  std::string file = where->file;
+  m.stop("out of bounds: index " + std::to_string(intptr_t(index)) + " of a local array", m.current(),
+         file.substr(file.rfind('/') + 1) + ":" + std::to_string(where->line));
+}
 
 #define DS_SIM_HOOK(SIZE)                                                                                              \
   void __tsan_read##SIZE(void *p) { seen(p, SIZE, false, true, __builtin_return_address(0)); }                         \

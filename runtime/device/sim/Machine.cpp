@@ -272,8 +272,10 @@ std::string Machine::run(const Kernel &k, Dim grid, const void *args, const Opti
 }
 
 std::string launch(const Kernel &kernel, Dim grid, const void *args, const Options &options) {
-  if (!Machine::machine)
+  if (!Machine::machine) {
     Machine::machine = new Machine;
+    Machine::catchTraps();
+  }
   return Machine::get().run(kernel, grid, args, options);
 }
 

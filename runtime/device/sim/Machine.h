@@ -59,6 +59,7 @@ public:
   bool ownStack(const void *p) const { return uintptr_t(p) - uintptr_t(stacks) < maxThreads * stackBytes; }
   [[noreturn]] void stop(const std::string &what, const Fibre &, const std::string &line);
   static Machine &get() { return *machine; }
+  static void catchTraps();
   static Machine *machine; // made by the first launch, never freed
 
 private:

@@ -18,3 +18,10 @@ ATTENTION(attention_f16_128_128, flashAttention, 2, FlashTile<f16, 128, 128>)
 ATTENTION(attention_f32_32_32, exactAttention, 4, ExactTile<32, 32>)
 ATTENTION(attention_f32_64_64, exactAttention, 3, ExactTile<64, 64>)
 ATTENTION(attention_f32_128_128, exactAttention, 2, ExactTile<128, 128>)
+
+#define COMBINE(NAME, T)                                                                                               \
+  GPU_KERNEL(NAME, dsk_cuda_attention_args, combineThreads, 8, 0) { combineAttention<T>(args); }
+
+COMBINE(attention_combine_bf16, bf16)
+COMBINE(attention_combine_f16, f16)
+COMBINE(attention_combine_f32, float)

@@ -10,20 +10,33 @@ namespace dsk {
 struct AttentionRows {
   const dsk_cuda_attention_args &p;
   i64 z, keyHead;
-  int group, rows; // rows: of this key head, in all tiles
-  GPU_FN explicit AttentionRows(const dsk_cuda_attention_args &p) : p(p), z(blockZ()), keyHead(blockY()) {
+  int split, group, rows; // rows: of this key head, in all tiles
+  GPU_FN explicit AttentionRows(const dsk_cuda_attention_args &p) : p(p), keyHead(blockY()) {
+    z = blockZ() / p.splits, split = int(blockZ() % p.splits);
     group = int(p.heads / p.kv_heads), rows = int(p.q_len) * group;
   }
   // What a row is divided by: 0, hence NaN, if all its keys are excluded; without any key its sum is 0.
   GPU_FN float divisor(float sum) const { return p.kv_len == 0 ? 1.0f : sum; }
   GPU_FN i64 head(int r) const { return keyHead * group + r % group; }
   GPU_FN i64 queryAt(int r) const { return z * p.q_batch + head(r) * p.q_head + r / group * p.q_row; }
+  // Where this block's sums for row r go.
+  GPU_FN float *partialAt(int r) const {
+    i64 row = (z * p.heads + head(r)) * p.q_len + r / group;
+    return p.partial + (row * p.splits + split) * (p.v_dim + 2);
+  }
   GPU_FN i64 outAt(int r) const { return z * p.o_batch + head(r) * p.o_head + r / group * p.o_row; }
 
   // Keys [0, limit) are what row r may see.
   GPU_FN int limit(int r) const {
     int keys = int(p.kv_len);
     return p.causal ? minimum(r / group + 1 + keys - int(p.q_len), keys) : keys;
+  }
+  // Tiles of keys that some of rows [row0, row0 + count) may see, as far as this block's split goes; the others are not
+  // even read.
+  GPU_FN int firstTile(int tiles) const { return int(i64(tiles) * split / p.splits); }
+  GPU_FN int lastTile(int tiles) const { return int(i64(tiles) * (split + 1) / p.splits); }
+  GPU_FN int tiles(int row0, int count, int keys) const {
+    return int(ceilDiv(maximum(limit(minimum(row0 + count, rows) - 1), 0), keys));
   }
   // The score that softmax sees, in units of log2.
   template <class T> GPU_FN float score(float product, int r, int key) const {
@@ -133,6 +146,24 @@ template <class F> struct FlashState {
       }
     }
   }
+  GPU_FN void storePartial(const AttentionRows &rows, int row0) {
+    int lane = int(laneIndex());
+    GPU_FOR (int half = 0; half < 2; ++half) {
+      float total = warpSum<4>(sum[half]);
+      int row = row0 + half * 8 + lane / 4;
+      if (row >= rows.rows)
+        continue;
+      float *to = rows.partialAt(row);
+      GPU_FOR (int j = 0; j < vt; ++j)
+        GPU_FOR (int e = 0; e < 2; ++e) {
+          int column = j * 8 + lane % 4 * 2 + e;
+          if (column < rows.p.v_dim)
+            to[column] = out[j][half * 2 + e];
+        }
+      if (lane % 4 == 0)
+        to[rows.p.v_dim] = top[half], to[rows.p.v_dim + 1] = total;
+    }
+  }
   // By way of shared memory, where only this warp's 16 rows are touched.
   GPU_FN void store(unsigned char *tile, const AttentionRows &rows, int row0) {
     int lane = int(laneIndex()), warpRow = int(warpIndex()) * 16;
@@ -177,39 +208,38 @@ template <class F> GPU_FN void flashAttention(const dsk_cuda_attention_args &p) 
                          int(p.head_dim), int(p.kv_len));
   typename F::Values loadV(static_cast<const T *>(p.v) + rows.z * p.v_batch + rows.keyHead * p.v_head, p.v_row,
                            int(p.v_dim), int(p.kv_len));
-  // Tiles that no row of this block may see are not even read.
-  int keys = maximum(rows.limit(minimum(row0 + F::rows, rows.rows) - 1), 0);
-  int tiles = int(ceilDiv(keys, F::keys));
+  int tiles = rows.tiles(row0, F::rows, F::keys), first = rows.firstTile(tiles), last = rows.lastTile(tiles);
   FlashState<F> state;
   loadQ.load(queries, 0);
-  if (tiles > 0) {
-    loadK.load(ring, 0);
-    loadV.load(ring + F::keyBytes, 0);
-  }
+  loadK.load(ring + first % 2 * F::stageBytes, first * F::keys);
+  loadV.load(ring + first % 2 * F::stageBytes + F::keyBytes, first * F::keys);
   commitCopies();
-  for (int t = 0; t < tiles; ++t) {
+  int warpRow0 = row0 + int(warpIndex()) * 16;
+  for (int t = first; t < last; ++t) {
     // Tile t has arrived, and all threads are done with tile t - 1, whose buffer is filled next.
     waitCopies<0>();
     syncBlock();
-    if (t == 0)
+    if (t == first)
       state.loadQueries(queries);
-    if (t + 1 < tiles) {
+    if (t + 1 < last) {
       unsigned char *stage = ring + (t + 1) % 2 * F::stageBytes;
       loadK.load(stage, (t + 1) * F::keys);
       loadV.load(stage + F::keyBytes, (t + 1) * F::keys);
       commitCopies();
     }
     const unsigned char *stage = ring + t % 2 * F::stageBytes;
-    int warpRow0 = row0 + int(warpIndex()) * 16;
     float s[FlashState<F>::nt][4];
     state.scores(s, stage);
     state.soften(s, rows, warpRow0, t * F::keys);
     state.addValues(s, stage + F::keyBytes);
   }
-  if (tiles == 0)
-    waitCopies<0>();
-  syncBlock(); // the queries' place takes the result
-  state.store(queries, rows, row0 + int(warpIndex()) * 16);
+  if (p.splits > 1) {
+    state.storePartial(rows, warpRow0);
+    return;
+  }
+  waitCopies<0>(); // where no tile was waited for
+  syncBlock();     // the queries' place takes the result
+  state.store(queries, rows, warpRow0);
 }
 
 // FMAs, exact f32. A warp has `warpRows` rows; lanes are keys in the first product, features in the second.
@@ -276,6 +306,20 @@ template <class F> struct ExactState {
         }
     }
   }
+  GPU_FN void storePartial(const AttentionRows &rows, int row0) {
+    int lane = int(laneIndex());
+    GPU_FOR (int r = 0; r < F::warpRows; ++r) {
+      float total = warpSum(sum[r]);
+      if (row0 + r >= rows.rows)
+        continue;
+      float *to = rows.partialAt(row0 + r);
+      GPU_FOR (int c = 0; c < F::features; ++c)
+        if (lane + c * 32 < rows.p.v_dim)
+          to[lane + c * 32] = out[r][c];
+      if (lane == 0)
+        to[rows.p.v_dim] = top[r], to[rows.p.v_dim + 1] = total;
+    }
+  }
   GPU_FN void store(const AttentionRows &rows, int row0) {
     GPU_FOR (int r = 0; r < F::warpRows; ++r) {
       float total = rows.divisor(warpSum(sum[r]));
@@ -301,19 +345,16 @@ template <class F> GPU_FN void exactAttention(const dsk_cuda_attention_args &p) 
                          int(p.head_dim), int(p.kv_len));
   typename F::Values loadV(static_cast<const float *>(p.v) + rows.z * p.v_batch + rows.keyHead * p.v_head, p.v_row,
                            int(p.v_dim), int(p.kv_len));
-  int keys = maximum(rows.limit(minimum(row0 + F::rows, rows.rows) - 1), 0);
-  int tiles = int(ceilDiv(keys, F::keys));
+  int tiles = rows.tiles(row0, F::rows, F::keys), first = rows.firstTile(tiles), last = rows.lastTile(tiles);
   ExactState<F> state;
   loadQ.load(queries, 0);
-  if (tiles > 0) {
-    loadK.load(ring, 0);
-    loadV.load(ring + F::keyBytes, 0);
-  }
+  loadK.load(ring + first % 2 * F::stageBytes, first * F::keys);
+  loadV.load(ring + first % 2 * F::stageBytes + F::keyBytes, first * F::keys);
   commitCopies();
-  for (int t = 0; t < tiles; ++t) {
+  for (int t = first; t < last; ++t) {
     waitCopies<0>();
     syncBlock();
-    if (t + 1 < tiles) {
+    if (t + 1 < last) {
       unsigned char *stage = ring + (t + 1) % 2 * F::stageBytes;
       loadK.load(stage, (t + 1) * F::keys);
       loadV.load(stage + F::keyBytes, (t + 1) * F::keys);
@@ -325,6 +366,34 @@ template <class F> GPU_FN void exactAttention(const dsk_cuda_attention_args &p) 
     state.soften(s, rows, warpRow0, t * F::keys);
     state.addValues(s, probabilities, stage + F::keyBytes);
   }
-  state.store(rows, warpRow0);
+  if (p.splits > 1)
+    state.storePartial(rows, warpRow0);
+  else
+    state.store(rows, warpRow0);
+}
+
+constexpr int combineThreads = 128;
+
+// The parts of a row, each relative to its own maximum, become the row; a warp per row.
+template <class T> GPU_FN void combineAttention(const dsk_cuda_attention_args &p) {
+  i64 row = i64(blockX()) * (combineThreads / 32) + warpIndex();
+  if (row >= p.batch * p.heads * p.q_len)
+    return;
+  i64 stride = p.v_dim + 2;
+  const float *parts = p.partial + row * p.splits * stride;
+  float top = -infinity, total = 0;
+  for (i64 s = 0; s < p.splits; ++s)
+    top = maximum(parts[s * stride + p.v_dim], top);
+  for (i64 s = 0; s < p.splits; ++s)
+    total += parts[s * stride + p.v_dim + 1] * fastExp2(parts[s * stride + p.v_dim] - reference(top));
+  total = p.kv_len == 0 ? 1.0f : total;
+  i64 query = row % p.q_len, head = row / p.q_len % p.heads, z = row / p.q_len / p.heads;
+  T *to = static_cast<T *>(p.out) + z * p.o_batch + head * p.o_head + query * p.o_row;
+  for (i64 column = laneIndex(); column < p.v_dim; column += 32) {
+    float sum = 0;
+    for (i64 s = 0; s < p.splits; ++s)
+      sum += parts[s * stride + column] * fastExp2(parts[s * stride + p.v_dim] - reference(top));
+    to[column] = fromFloat<T>(sum / total);
+  }
 }
 } // namespace dsk

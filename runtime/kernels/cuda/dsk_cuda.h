@@ -46,7 +46,8 @@ enum { DSK_MASK_NONE = 0, DSK_MASK_F32 = 1, DSK_MASK_SAME = 2 /* as q */, DSK_MA
 typedef struct dsk_cuda_attention_args {
   const void *q, *k, *v, *mask;
   void *out;
-  dsk_i64 heads, kv_heads, q_len, kv_len, head_dim, v_dim;
+  float *partial;
+  dsk_i64 batch, splits, heads, kv_heads, q_len, kv_len, head_dim, v_dim;
   dsk_i64 q_batch, q_head, q_row, k_batch, k_head, k_row, v_batch, v_head, v_row;
   dsk_i64 m_batch, m_head, m_row, m_col, o_batch, o_head, o_row;
   float scale;

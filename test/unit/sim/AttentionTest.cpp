@@ -9,8 +9,10 @@ namespace {
 struct Problem {
   int64_t batch, heads, kvHeads, q, kv, dim, vDim;
   int causal, mask;
+  int64_t splits;
   bool headsInside; // [batch, row, head, feature], as projections leave it; else [batch, head, row, feature]
   int64_t pad;
+  float scale = 0.3f;
 };
 
 struct Layout {
@@ -56,7 +58,7 @@ template <class T> struct Attention {
       s[j] = 0;
       for (int64_t d = 0; d < p.dim; ++d)
         s[j] += q.at(b * lq.batch + h * lq.head + i * lq.row + d) * k.at(b * lk.batch + g * lk.head + j * lk.row + d);
-      s[j] = s[j] * 0.3f + bias(b, i, j);
+      s[j] = s[j] * double(p.scale) + bias(b, i, j);
       if (p.causal && j > i + p.kv - p.q)
         s[j] = -INFINITY;
       top = std::max(top, s[j]);
@@ -70,6 +72,10 @@ template <class T> struct Attention {
   }
 };
 
+template <class T> std::string typeName() {
+  return sizeof(T) == 4 ? "f32" : roundingOf<T> == roundingOf<f16> ? "f16" : "bf16";
+}
+
 template <class T> void check(const char *name, int64_t tile, const Problem &p, unsigned seed) {
   SCOPED_TRACE(std::string(name) + " q " + std::to_string(p.q) + " kv " + std::to_string(p.kv) + " mask " +
                std::to_string(p.mask));
@@ -78,19 +84,35 @@ template <class T> void check(const char *name, int64_t tile, const Problem &p, 
                      : p.mask == DSK_MASK_F32  ? static_cast<const void *>(t.mask.data())
                      : p.mask == DSK_MASK_SAME ? static_cast<const void *>(t.same.data())
                                                : t.keep.data();
-  dsk_cuda_attention_args args{
-      t.q.data(), t.k.data(), t.v.data(), mask,     t.out.data(), p.heads,   p.kvHeads, p.q,        p.kv,      p.dim,
-      p.vDim,     t.lq.batch, t.lq.head,  t.lq.row, t.lk.batch,   t.lk.head, t.lk.row,  t.lv.batch, t.lv.head, t.lv.row,
-      p.q * p.kv, 0,          p.kv,       1,        t.lo.batch,   t.lo.head, t.lo.row,  0.3f,       p.causal,  p.mask};
+  Memory<float> partial("partial", sim::Role::output, p.batch * p.heads * p.q * p.splits * (p.vDim + 2));
+  dsk_cuda_attention_args args{};
+  args.q = t.q.data(), args.k = t.k.data(), args.v = t.v.data(), args.mask = mask, args.out = t.out.data();
+  args.partial = partial.data(), args.batch = p.batch, args.splits = p.splits;
+  args.heads = p.heads, args.kv_heads = p.kvHeads, args.q_len = p.q, args.kv_len = p.kv;
+  args.head_dim = p.dim, args.v_dim = p.vDim;
+  args.q_batch = t.lq.batch, args.q_head = t.lq.head, args.q_row = t.lq.row;
+  args.k_batch = t.lk.batch, args.k_head = t.lk.head, args.k_row = t.lk.row;
+  args.v_batch = t.lv.batch, args.v_head = t.lv.head, args.v_row = t.lv.row;
+  args.m_batch = p.q * p.kv, args.m_head = 0, args.m_row = p.kv, args.m_col = 1;
+  args.o_batch = t.lo.batch, args.o_head = t.lo.head, args.o_row = t.lo.row;
+  args.scale = p.scale, args.causal = p.causal, args.mask_type = p.mask;
   std::vector<std::vector<double>> expected;
   for (int64_t r = 0; r < p.batch * p.heads * p.q; ++r)
     expected.push_back(t.row(r / p.q / p.heads, r / p.q % p.heads, r % p.q));
   uint32_t blocks = uint32_t((p.q * (p.heads / p.kvHeads) + tile - 1) / tile);
   // Probabilities are rounded to T before the second product.
-  double tolerance = sizeof(T) == 4 ? 4e-6 : 2.5 * roundingOf<T>;
+  double tolerance = sizeof(T) == 4 ? 4e-6 * (p.scale / 0.3) : 2.5 * roundingOf<T> + 1e-5 * p.scale;
+  std::string combine = "attention_combine_" + typeName<T>();
+  bool checked = false;
   runOnSim(
-      "Attention", name, {blocks, uint32_t(p.kvHeads), uint32_t(p.batch)}, args, seed, [&] { t.out.poison(); },
+      "Attention", name, {blocks, uint32_t(p.kvHeads), uint32_t(p.batch * p.splits)}, args, seed,
+      [&] { t.out.poison(), checked = !checked; },
       [&] {
+        uint32_t rows = uint32_t(p.batch * p.heads * p.q);
+        if (p.splits > 1)
+          ASSERT_EQ(sim::launch(*kernel(checked ? "Attention_checked" : "Attention", combine), {(rows + 3) / 4, 1, 1},
+                                &args, {seed}),
+                    "");
         for (int64_t r = 0; r < int64_t(expected.size()); ++r)
           for (int64_t d = 0; d < p.vDim + p.pad; ++d) {
             int64_t at = r / p.q / p.heads * t.lo.batch + r / p.q % p.heads * t.lo.head + r % p.q * t.lo.row + d;
@@ -106,11 +128,13 @@ template <class T> void check(const char *name, int64_t tile, const Problem &p, 
 
 template <class T> void checkAll(const char *name, int64_t tile, int64_t dim, int64_t vDim) {
   const Problem problems[] = {
-      {1, 2, 2, 5, 5, dim, vDim, 0, DSK_MASK_NONE, true, 0},
-      {2, 4, 2, 37, 70, dim, vDim, 1, DSK_MASK_F32, true, 8},           // a cache, grouped heads
-      {1, 8, 1, 1, 133, dim - 8, vDim - 8, 0, DSK_MASK_BOOL, false, 0}, // decode
-      {1, 3, 3, 67, 66, dim - 3, vDim - 5, 1, DSK_MASK_SAME, false, 0}, // the first row sees nothing; nothing aligned
-      {1, 1, 1, 9, 3, dim, vDim, 1, DSK_MASK_NONE, false, 0},           // nor do six
+      {1, 2, 2, 5, 5, dim, vDim, 0, DSK_MASK_NONE, 1, true, 0},
+      {2, 4, 2, 37, 70, dim, vDim, 1, DSK_MASK_F32, 2, true, 8},           // a cache, grouped heads
+      {1, 8, 1, 1, 133, dim - 8, vDim - 8, 0, DSK_MASK_BOOL, 4, false, 0}, // decode
+      {1, 3, 3, 67, 66, dim - 3, vDim - 5, 1, DSK_MASK_SAME, 1, false,
+       0},                                                          // the first row sees nothing; nothing aligned
+      {1, 1, 1, 9, 3, dim, vDim, 1, DSK_MASK_NONE, 1, false, 0},    // nor do six
+      {1, 2, 1, 3, 2, dim, vDim - 1, 1, DSK_MASK_NONE, 3, true, 0}, // more splits than tiles
   };
   unsigned seed = 1;
   for (const Problem &p : problems) {
@@ -140,8 +164,8 @@ TEST(Attention, F32) {
 
 // Without any key the sum is empty.
 TEST(Attention, NoKeys) {
-  check<bf16>("attention_bf16_32_32", 64, {1, 1, 1, 3, 0, 32, 32, 0, DSK_MASK_NONE, false, 0}, 1);
-  check<float>("attention_f32_32_32", 32, {1, 1, 1, 3, 0, 32, 32, 0, DSK_MASK_NONE, false, 0}, 1);
+  check<bf16>("attention_bf16_32_32", 64, {1, 1, 1, 3, 0, 32, 32, 0, DSK_MASK_NONE, 1, false, 0}, 1);
+  check<float>("attention_f32_32_32", 32, {1, 1, 1, 3, 0, 32, 32, 0, DSK_MASK_NONE, 1, false, 0}, 1);
 }
 
 } // namespace

@@ -82,6 +82,20 @@ GPU_KERNEL(faults, FaultArgs, 64, 1, 1024) {
   case Fault::globalPartlyOutside:
     keep(asFloat(load128(args.in + t / 4 * 4 + 4 * (t == 63)).w[0]), args);
     break;
+  case Fault::localBounds: {
+    float registers[63];
+    for (u32 i = 0; i < 63; ++i)
+      registers[i] = args.in[i];
+    keep(registers[t], args);
+    break;
+  }
+  case Fault::localBoundsOfAClass: {
+    bf16 registers[4] = {};
+    for (u32 i = 0; i < 4 + (t == 50); ++i)
+      registers[i] = args.in[i] < 2 ? bf16{u16(i)} : bf16{};
+    keep(toFloat(registers[t % 4]), args);
+    break;
+  }
   case Fault::wildPointer:
     keep(*reinterpret_cast<const float *>(16 + u64(t)), args);
     break;

@@ -17,6 +17,8 @@ enum class Fault {
   sharedBounds,
   globalBounds,
   globalPartlyOutside,
+  localBounds,
+  localBoundsOfAClass,
   wildPointer,
   writeToInput,
   uninitialisedShared,

@@ -39,6 +39,11 @@ template <class T> void check(const Case &c, const Problem &p, unsigned seed) {
   Memory<T> out("c", sim::Role::output, p.batch * p.m * outRow), bias("bias", sim::Role::input, p.n);
   Memory<T> residual("residual", sim::Role::input, out.size()), multiplier("multiplier", sim::Role::input, out.size());
   a.random(seed), b.random(seed + 1), bias.random(seed + 2), residual.random(seed + 3), multiplier.random(seed + 4);
+  // What lies between rows must not reach a sum, not even times zero.
+  for (auto [operand, row, inside] : {std::tuple(&a, aRow, aRow - p.pad), std::tuple(&b, bRow, bRow - p.pad)})
+    for (int64_t i = 0; i < int64_t(operand->size()); ++i)
+      if (i % row >= inside)
+        (*operand)[i] = gpu::fromFloat<T>(NAN);
   dsk::MatmulArgs<dsk::Store<T>> args{{a.data(), b.data(), p.m, p.n, p.k, aRows * aRow, aRow, 0, bRow},
                                       {out.data(), nullptr, nullptr, nullptr, p.m * outRow, outRow, p.activation}};
   if (p.operands)

@@ -86,10 +86,18 @@ template <> inline constexpr double roundingOf<f16> = 0x1p-11;
 template <class T> double multiplicand(T v) { return double(gpu::toFloat(v)); }
 template <> inline double multiplicand(tf32 v) { return double(gpu::asFloat(gpu::roundTf32(gpu::asBits(v.value)))); }
 
+// DS_SIM_ONLY: the kernels, separated by commas, that are run, and those checked alone; for test/sim/mutants.
+inline bool leftOut(const std::string &name) {
+  const char *only = std::getenv("DS_SIM_ONLY");
+  return only && ("," + std::string(only) + ",").find("," + name + ",") == std::string::npos;
+}
+
 // Runs a kernel of `library` checked, then plain; `look` examines the outputs after each, `reset` restores them before.
 template <class Args, class Reset, class Look>
 void runOnSim(const std::string &library, const std::string &name, sim::Dim grid, const Args &args, uint64_t seed,
               Reset reset, Look look) {
+  if (leftOut(name))
+    return;
   for (const char *suffix : {"_checked", ""}) {
     const sim::Kernel *k = kernel(library + suffix, name);
     ASSERT_NE(k, nullptr);
@@ -97,7 +105,7 @@ void runOnSim(const std::string &library, const std::string &name, sim::Dim grid
     reset();
     ASSERT_EQ(sim::launch(*k, grid, &args, {seed}), "");
     look();
-    if (::testing::Test::HasFatalFailure())
+    if (::testing::Test::HasFatalFailure() || std::getenv("DS_SIM_ONLY"))
       return;
   }
 }

@@ -6,6 +6,13 @@
 namespace ds::test {
 namespace {
 
+// Whose own answer to an index out of bounds ends the program.
+#if __has_feature(undefined_behavior_sanitizer)
+constexpr bool underUbsan = true;
+#else
+constexpr bool underUbsan = false;
+#endif
+
 struct Expected {
   Fault fault;
   const char *begins, *contains;
@@ -24,6 +31,8 @@ const Expected table[] = {
     {Fault::sharedBounds, "out of bounds: writes 4 bytes of shared memory at byte 1024 of 1024", "thread 63 "},
     {Fault::globalBounds, "out of bounds: reads 4 bytes of 'in' at byte 256 of 256", "thread 63 "},
     {Fault::globalPartlyOutside, "out of bounds: reads ", "thread 63 "},
+    {Fault::localBounds, "out of bounds: index 63 of a local array", "thread 63 "},
+    {Fault::localBoundsOfAClass, "out of bounds: an access beyond a local array", "thread 50 "},
     {Fault::wildPointer, "out of bounds: reads 4 bytes", "thread "},
     {Fault::writeToInput, "write to an input: writes 'in'", "thread "},
     {Fault::uninitialisedShared, "uninitialised: thread 40 reads 4 bytes of shared memory at byte 160", "thread 40 "},
@@ -51,7 +60,9 @@ protected:
 
 // Whatever the order in which fibres run, the fault is found, and with its place.
 TEST_F(Simulator, FindsEveryFault) {
-  for (const Expected &e : table)
+  for (const Expected &e : table) {
+    if (underUbsan && e.fault == Fault::localBounds)
+      continue;
     for (uint64_t seed = 0; seed < 3; ++seed) {
       Memory<float> fresh{"out", sim::Role::output, 128}; // nothing of it is written yet
       FaultArgs args{in.data(), fresh.data(), counter.data(), e.fault};
@@ -62,6 +73,7 @@ TEST_F(Simulator, FindsEveryFault) {
       EXPECT_NE(found.find("; kernel faults, block ("), std::string::npos) << found;
       EXPECT_NE(found.find("Faults.cu:"), std::string::npos) << found;
     }
+  }
 }
 
 TEST_F(Simulator, LetsRightKernelsPass) {
