@@ -47,7 +47,8 @@ class Model:
         return [node for node in self.graph.node[self.first:-1] if not kinds or node.op_type in kinds]
 
     def values(self):
-        return [output for node in self.graph.node[self.first:-1] for output in node.output if output in self.types]
+        """Results of nodes, but for the layer's own."""
+        return [output for node in self.graph.node[self.first:-1] for output in node.output if output in self.types and output != "sum"]
 
     def set(self, name, array):
         self.data[name].CopyFrom(numpy_helper.from_array(array, name))
@@ -77,7 +78,7 @@ def attribute(node, name):
 @mutation("the constant is a parameter of ds.route, or makes no difference", 8)
 def constant(model, rng):
     uses = [(node, at) for node in model.nodes() for at, name in enumerate(node.input)
-            if name in model.data and 1 <= numpy.prod(model.data[name].dims) <= 4 and model.data[name].data_type in (1, 6, 7, 9)]
+            if node.op_type != "TopK" and name in model.data and 1 <= numpy.prod(model.data[name].dims) <= 4 and model.data[name].data_type in (1, 6, 7, 9)]
     node, at = pick(rng, uses)
     array = model.array(name := model.private(node, at))
     where = rng.randrange(array.size)
@@ -196,6 +197,8 @@ def changed_kind(model, rng):
     node = pick(rng, model.nodes(*OTHER_KINDS))
     old = node.op_type
     node.op_type = rng.choice(OTHER_KINDS[old])
+    if (node.name, node.op_type) == ("sum", "ReduceMean"):
+        raise Impossible  # the layer, times a constant
     if node.op_type in ("Sigmoid", "Identity", "Tanh", "HardSigmoid", "Relu"):
         del node.attribute[:]
         del node.input[1:]
