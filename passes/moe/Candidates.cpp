@@ -18,7 +18,7 @@ static bool dispatches(Operation *user, Value v) {
 
 // Follows the indices through integer arithmetic and movement.
 static bool isDispatch(TopKOp choice) {
-  constexpr size_t kMost = 64;
+  constexpr size_t kMost = 1 << 12; // loops have several values per expert
   SetVector<Value> seen;
   seen.insert(choice.getIndices());
   for (size_t i = 0; i < seen.size() && i < kMost; ++i)
