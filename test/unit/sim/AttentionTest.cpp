@@ -132,9 +132,10 @@ template <class T> void checkAll(const char *name, int64_t tile, int64_t dim, in
       {2, 4, 2, 37, 70, dim, vDim, 1, DSK_MASK_F32, 2, true, 8},           // a cache, grouped heads
       {1, 8, 1, 1, 133, dim - 8, vDim - 8, 0, DSK_MASK_BOOL, 4, false, 0}, // decode
       {1, 3, 3, 67, 66, dim - 3, vDim - 5, 1, DSK_MASK_SAME, 1, false,
-       0},                                                          // the first row sees nothing; nothing aligned
-      {1, 1, 1, 9, 3, dim, vDim, 1, DSK_MASK_NONE, 1, false, 0},    // nor do six
-      {1, 2, 1, 3, 2, dim, vDim - 1, 1, DSK_MASK_NONE, 3, true, 0}, // more splits than tiles
+       0},                                                            // the first row sees nothing; nothing aligned
+      {1, 1, 1, 9, 3, dim, vDim, 1, DSK_MASK_NONE, 1, false, 0},      // nor do six
+      {1, 2, 1, 3, 2, dim, vDim - 1, 1, DSK_MASK_NONE, 3, true, 0},   // more splits than tiles
+      {1, 2, 1, 3, 140, dim, vDim, 1, DSK_MASK_NONE, 3, true, 0, 40}, // splits far apart: exp would overflow
   };
   unsigned seed = 1;
   for (const Problem &p : problems) {
