@@ -35,7 +35,7 @@ template <class T> void check(const Case &c, const Problem &p, unsigned seed) {
   SCOPED_TRACE(std::string(c.name) + " " + std::to_string(p.m) + "x" + std::to_string(p.n) + "x" + std::to_string(p.k));
   int64_t aRow = (c.aContiguous ? p.k : p.m) + p.pad, aRows = c.aContiguous ? p.m : p.k;
   int64_t bRow = (c.bContiguous ? p.k : p.n) + p.pad, bRows = c.bContiguous ? p.n : p.k, outRow = p.n + p.pad;
-  Memory<T> a("a", sim::Role::input, p.batch * aRows * aRow), b("b", sim::Role::input, bRows * bRow);
+  Memory<T> a("a", sim::Role::input, p.batch * aRows * aRow), b("b", sim::Role::input, p.batch * bRows * bRow);
   Memory<T> out("c", sim::Role::output, p.batch * p.m * outRow), bias("bias", sim::Role::input, p.n);
   Memory<T> residual("residual", sim::Role::input, out.size()), multiplier("multiplier", sim::Role::input, out.size());
   a.random(seed), b.random(seed + 1), bias.random(seed + 2), residual.random(seed + 3), multiplier.random(seed + 4);
@@ -44,7 +44,7 @@ template <class T> void check(const Case &c, const Problem &p, unsigned seed) {
     for (int64_t i = 0; i < int64_t(operand->size()); ++i)
       if (i % row >= inside)
         (*operand)[i] = gpu::fromFloat<T>(NAN);
-  dsk::MatmulArgs<dsk::Store<T>> args{{a.data(), b.data(), p.m, p.n, p.k, aRows * aRow, aRow, 0, bRow},
+  dsk::MatmulArgs<dsk::Store<T>> args{{a.data(), b.data(), p.m, p.n, p.k, aRows * aRow, aRow, bRows * bRow, bRow},
                                       {out.data(), nullptr, nullptr, nullptr, p.m * outRow, outRow, p.activation}};
   if (p.operands)
     args.epilogue.bias = bias.data(), args.epilogue.residual = residual.data(),
@@ -57,7 +57,7 @@ template <class T> void check(const Case &c, const Problem &p, unsigned seed) {
         double sum = 0, size = 0;
         for (int64_t k = 0; k < p.k; ++k) {
           double x = multiplicand(a[z * aRows * aRow + (c.aContiguous ? i * aRow + k : k * aRow + i)]);
-          double y = multiplicand(b[c.bContiguous ? j * bRow + k : k * bRow + j]);
+          double y = multiplicand(b[z * bRows * bRow + (c.bContiguous ? j * bRow + k : k * bRow + j)]);
           sum += x * y, size += std::abs(x * y);
         }
         int64_t at = (z * p.m + i) * outRow + j;
