@@ -66,7 +66,7 @@ LogicalResult Pipeline::runTo(Stop stop) {
   if (!atGroups && failed(passes("graph", [](OpPassManager &pm) { buildGraphPipeline(pm); })))
     return failure();
   // moe: mixtures of experts as one route and one op for the experts
-  if (!atGroups && failed(passes("moe", [](OpPassManager &pm) { pm.addPass(createRaise()); })))
+  if (!atGroups && failed(passes("moe", [](OpPassManager &pm) { pm.addPass(createRaise({/*normalForm=*/false})); })))
     return failure();
   if (!atGroups && !options.moeBalance.empty() && failed(balance()))
     return failure();

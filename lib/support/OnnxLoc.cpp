@@ -46,3 +46,9 @@ std::string mlir::ds::describe(Location loc) {
     os << " and " << nodes.size() - shown.size() << " more";
   return text;
 }
+
+bool mlir::ds::isNode(Location loc, StringRef opType) {
+  SetVector<std::pair<StringAttr, StringAttr>> nodes;
+  collectNodes(loc, nodes);
+  return nodes.size() == 1 && nodes[0].second.getValue() == opType;
+}

@@ -1,7 +1,5 @@
 // Matching helpers: see Match.h.
 #include "passes/graph/Match.h"
-#include "lib/support/OnnxLoc.h"
-#include "mlir/IR/Remarks.h"
 
 using namespace mlir;
 using namespace mlir::ds;
@@ -214,17 +212,3 @@ static bool isWeightOnly(Value v, unsigned depth) {
 }
 
 bool mlir::ds::isWeightOnly(Value v) { return ::isWeightOnly(v, 0); }
-
-static remark::RemarkOpts options(StringRef pass, StringRef name) {
-  return remark::RemarkOpts::name(name).category(pass).function("main");
-}
-
-void mlir::ds::remarkPassed(Location loc, StringRef pass, StringRef name, const Twine &what) {
-  if (loc->getContext()->getRemarkEngine())
-    remark::passed(loc, options(pass, name)) << (what + ": " + describe(loc)).str();
-}
-
-void mlir::ds::remarkMissed(Location loc, StringRef pass, StringRef name, const Twine &why) {
-  if (loc->getContext()->getRemarkEngine())
-    remark::missed(loc, options(pass, name)) << (why + ": " + describe(loc)).str();
-}

@@ -1,6 +1,7 @@
 // What the raising passes share: constants seen as numbers, products and polynomials seen through their spelling.
 #pragma once
 #include "dialects/ds/ir/DsOps.h"
+#include "lib/support/Remarks.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace mlir::ds {
@@ -58,9 +59,5 @@ bool variesOnlyFrom(Value v, RankedTensorType to, int64_t axis);
 
 // Whether `v` is computed from weights and constants alone, so that it costs nothing at run time.
 bool isWeightOnly(Value v);
-
-// Tells that a pass raised or changed something at `loc`.
-void remarkPassed(Location loc, StringRef pass, StringRef name, const Twine &what);
-void remarkMissed(Location loc, StringRef pass, StringRef name, const Twine &why);
 
 } // namespace mlir::ds

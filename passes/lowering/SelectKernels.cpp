@@ -3,7 +3,7 @@
 #include "passes/lowering/MainShapes.h"
 #include "passes/lowering/WeightOnly.h"
 #include "passes/lowering/DsRewriter.h"
-#include "mlir/IR/Remarks.h"
+#include "lib/support/Remarks.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
@@ -34,18 +34,9 @@ static Value packPanels(DsRewriter &r, Value matrix) {
   return r.transpose(r.reshape(r.padHigh(matrix, high), split), order);
 }
 
+static constexpr StringLiteral kPass = "ds-lowering-select-kernels";
 // A gated product pays for few rows, and for weights that do not live in the cache next to a core.
 static constexpr int64_t kMaxGatedRows = 3, kMinGatedBytes = 1 << 18;
-
-static void remarkGated(Location loc, bool gated, const Twine &text) {
-  if (!loc->getContext()->getRemarkEngine())
-    return;
-  auto options = remark::RemarkOpts::name(gated ? "gated" : "dense").category("ds-lowering-select-kernels").function("main");
-  if (gated)
-    remark::passed(loc, options) << (text + ": " + describe(loc)).str();
-  else
-    remark::missed(loc, options) << ("stays dense: " + text + ": " + describe(loc)).str();
-}
 
 //--- matmul ------------------------------------------------------------------------------------------------------------
 
@@ -75,7 +66,10 @@ static bool keepsRows(DsRewriter &r, MatmulOp op, AffineExpr rows, double minSpa
     why = llvm::formatv("its rows close {0:P0} of the features together, and skipping pays from {1:P0}", sparsity, minSparsity);
   else if (bytes < kMinGatedBytes)
     why = llvm::formatv("its weight of {0} bytes is too small", bytes);
-  remarkGated(op.getLoc(), why.empty(), why.empty() ? llvm::formatv("reads {0:P0} of its weight's rows", 1 - sparsity).str() : why);
+  if (why.empty())
+    remarkPassed(op.getLoc(), kPass, "gated", llvm::formatv("reads {0:P0} of its weight's rows", 1 - sparsity).str());
+  else
+    remarkMissed(op.getLoc(), kPass, "dense", "stays dense: " + why);
   return why.empty();
 }
 

@@ -6,7 +6,7 @@ include "mlir/Pass/PassBase.td"
 def Raise : Pass<"ds-moe-raise", "ModuleOp"> {
   let summary = "Mixture-of-experts layers from what exporters write: one ds.route, one ds.experts.";
   let description = [{
-    Runs `ds-graph` first, if there is a top-k at all. A layer is raised when all of it is proved (the router, that indices and weights are of the same
+    Runs `ds-graph` first, if there is a top-k at all and `normal-form` does not say that it has run. A layer is raised when all of it is proved (the router, that indices and weights are of the same
     top-k, which matrices are multiplied, what is summed) and nothing else needs its inner values; else it stays as it is,
     and a remark names the node that stopped it. Matrices become [E, H, I] and [E, I, O] by ops on weights alone. Shared experts stay
     beside it.
@@ -36,6 +36,7 @@ def Raise : Pass<"ds-moe-raise", "ModuleOp"> {
        : (tensor<?x8xf32>, tensor<?x2xf32>, tensor<?xi64>, tensor<5xi64>, tensor<4x8x16xf32>, tensor<4x16x8xf32>) -> tensor<?x8xf32>
     ```
   }];
+  let options = [Option<"normalForm", "normal-form", "bool", "true", "Run ds-graph first; false where it has just run">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect"];
 }
 

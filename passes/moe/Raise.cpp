@@ -91,7 +91,7 @@ bool Raiser::run() {
 // Layers that the importer made of com.microsoft::MoE.
 static void remarkImported(ModuleOp module) {
   module.walk([](ExpertsOp op) {
-    if (StringRef(describe(op.getLoc())).ends_with("(MoE)"))
+    if (isNode(op.getLoc(), "MoE"))
       remarkPassed(op.getLoc(), kPass, "raised",
                    "form F, " + Twine(op.getUp().getType().getDimSize(0)) + " experts, " + Twine(op.getWeights().getType().getDimSize(1)) + " per token");
   });
@@ -105,7 +105,8 @@ struct Raise : mlir::ds::impl::RaiseBase<Raise> {
     if (!getOperation().walk([](TopKOp) { return WalkResult::interrupt(); }).wasInterrupted())
       return;
     OpPassManager before(ModuleOp::getOperationName()), after(ModuleOp::getOperationName());
-    buildGraphPipeline(before);
+    if (normalForm)
+      buildGraphPipeline(before);
     if (failed(runPipeline(before, getOperation())))
       return signalPassFailure();
     bool any = false;
